@@ -1,8 +1,11 @@
-import config from './jest.config.ts'
+import type { Config } from 'jest'
+import shared from './jest.config.ts'
 
-export default {
-  ...config,
+const config: Config = {
+  ...shared,
   testMatch: ['<rootDir>/tests/heavy/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
   testTimeout: 15 * 60_000,
 }
+
+export default config
