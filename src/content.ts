@@ -96,8 +96,15 @@ function checkDigest(actual: string, { algorithm, value }: Checksum): void {
 }
 
 /** The whole content in memory. For drivers whose stores take no streams, and for small files. */
-export async function contentBytes(content: Content): Promise<Uint8Array> {
-  return content.bytes ?? collect({ [Symbol.asyncIterator]: () => content.stream()[Symbol.asyncIterator]() }, { expected: content.size })
+export async function contentBytes(content: Content, signal?: AbortSignal): Promise<Uint8Array> {
+  if (content.bytes !== undefined) return content.bytes
+  const chunks: Uint8Array[] = []
+  for await (const chunk of content.stream()) {
+    signal?.throwIfAborted()
+    chunks.push(chunk)
+  }
+  signal?.throwIfAborted()
+  return Buffer.concat(chunks)
 }
 
 /**

@@ -3,7 +3,7 @@
  * call one does not get it.
  */
 import { streamContent } from './content.ts'
-import type { CallOptions, Driver, Entry, FileStat, ListOptions, Page, Range, ReadOptions, WriteOptions } from './driver.ts'
+import type { CallOptions, ContentHeaders, Driver, Entry, FileStat, ListOptions, Page, Range, ReadOptions, WriteOptions } from './driver.ts'
 import { FileExistsError, InvalidArgumentError, PartialFailureError, PreconditionFailedError } from './errors.ts'
 import { compareUtf8, directoryPrefix } from './path.ts'
 
@@ -22,17 +22,22 @@ export function resolveRange(range: Range | undefined, size: number): { readonly
   return { start, end: Math.min(end, size) }
 }
 
-/** The part of a write's options that a copy keeps from its source: content headers and metadata, but for those given. */
+/** The content headers that are set. */
+export function headersOf(source: ContentHeaders): ContentHeaders {
+  const headers: Record<string, string> = {}
+  for (const name of CONTENT_HEADERS) if (source[name] !== undefined) headers[name] = source[name]
+  return headers
+}
+
+const CONTENT_HEADERS = ['contentType', 'cacheControl', 'contentDisposition', 'contentEncoding', 'contentLanguage'] as const
+
+/** The options of a write that keeps what its source has: content headers and metadata, but for those given. */
 export function keptOptions(stat: FileStat, options: WriteOptions): WriteOptions {
-  return {
-    ...options,
-    contentType: options.contentType ?? stat.contentType,
-    cacheControl: options.cacheControl ?? stat.cacheControl,
-    contentDisposition: options.contentDisposition ?? stat.contentDisposition,
-    contentEncoding: options.contentEncoding ?? stat.contentEncoding,
-    contentLanguage: options.contentLanguage ?? stat.contentLanguage,
-    metadata: options.metadata ?? stat.metadata,
-  }
+  return { metadata: stat.metadata, ...headersOf(stat), ...definedOptions(options) }
+}
+
+function definedOptions(options: WriteOptions): WriteOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
 /** A copy that carries the bytes through this process, of one version of the source. */
@@ -102,31 +107,56 @@ export async function deleteTree(driver: Driver, directory: string, { signal }: 
 }
 
 /**
- * A page of a listing, from all paths below a directory in any order: implied directories added, sorted, cut.
- * For stores small enough to be sorted in memory. The cursor is the last entry's place in the order.
+ * A page of a listing, from every key of a store, sorted by UTF-8 bytes. A key that ends in `/` is a directory; directories
+ * that are only implied by a file's key are added. The cursor is the place of the page's last entry in the order, so pages
+ * neither skip nor repeat while files come and go.
  */
-export function pageOf(
-  files: Iterable<Entry>,
-  directory: string,
-  { recursive = false, cursor, after, limit = PAGE_ENTRIES }: ListOptions,
-): Page {
-  const prefix = directoryPrefix(directory)
-  const found = new Map<string, Entry>()
-  for (const entry of files) {
-    if (!entry.path.startsWith(prefix) || entry.path === directory) continue
-    const names = entry.path.slice(prefix.length).split('/')
-    const depths = recursive ? names.length : Math.min(names.length, 2)
-    for (let depth = 1; depth < depths; depth++) {
-      const path = prefix + names.slice(0, depth).join('/')
-      found.set(`${path}/`, { type: 'directory', path })
-    }
-    if (recursive || names.length === 1) found.set(sortKey(entry), entry)
+export function pageOf(keys: readonly string[], directory: string, options: ListOptions, fileEntry: (path: string) => Entry): Page {
+  const { cursor, after, limit = PAGE_ENTRIES } = options
+  const start = laterOf(cursor, after) ?? ''
+  const entries: Entry[] = []
+  for (const entry of entriesAfter(keys, directory, { start, recursive: options.recursive === true }, fileEntry)) {
+    const last = entries.at(-1)
+    if (entries.length === limit && last !== undefined) return { entries, cursor: sortKey(last) }
+    entries.push(entry)
   }
-  const start = laterOf(cursor, after)
-  const keys = [...found.keys()].filter((key) => start === undefined || compareUtf8(key, start) > 0).sort(compareUtf8)
-  const entries = keys.slice(0, limit).map((key) => found.get(key) as Entry)
-  const last = entries.at(-1)
-  return keys.length > entries.length && last !== undefined ? { entries, cursor: sortKey(last) } : { entries }
+  return { entries }
+}
+
+function* entriesAfter(
+  keys: readonly string[],
+  directory: string,
+  { start, recursive }: { readonly start: string; readonly recursive: boolean },
+  fileEntry: (path: string) => Entry,
+): Generator<Entry, undefined> {
+  const prefix = directoryPrefix(directory)
+  let index = lowerBound(keys, compareUtf8(start, prefix) > 0 ? start : prefix)
+  for (let previous = ''; index < keys.length; index++) {
+    const key = keys[index] as string
+    if (!key.startsWith(prefix)) return
+    let slash = key.indexOf('/', prefix.length)
+    for (; slash !== -1; slash = recursive ? key.indexOf('/', slash + 1) : -1) {
+      const directoryKey = key.slice(0, slash + 1)
+      const seen = previous.startsWith(directoryKey) || compareUtf8(directoryKey, start) <= 0
+      if (!seen) yield { type: 'directory', path: key.slice(0, slash) }
+      if (!recursive) index = lowerBound(keys, `${key.slice(0, slash)}0`, index) - 1 // '0' is the character after '/'
+    }
+    const hidden = key.endsWith('/') || (!recursive && key.includes('/', prefix.length)) || compareUtf8(key, start) <= 0
+    if (!hidden) yield fileEntry(key)
+    previous = key
+  }
+}
+
+/** The index of the first key that is not below `wanted`. */
+function lowerBound(keys: readonly string[], wanted: string, from = 0): number {
+  let low = from
+  let high = keys.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compareUtf8(keys[middle] as string, wanted) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** What a listing is ordered by: a file's path, a directory's path and a slash. */

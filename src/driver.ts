@@ -169,7 +169,7 @@ export interface WriteOptions extends CallOptions, ContentHeaders {
   readonly ifAbsent?: boolean | undefined
   /** Write only over the version with this etag. @throws PreconditionFailedError */
   readonly ifMatch?: string | undefined
-  /** What the content must hash to; checked before readers see it. @throws IntegrityError */
+  /** What the content must hash to. `Disk` checks it as the bytes pass, so that a driver needs it only to send it along. @throws IntegrityError */
   readonly checksum?: Checksum | undefined
 }
 
