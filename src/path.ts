@@ -91,8 +91,9 @@ export function encodePath(path: string): string {
   return path.split('/').map(encodeSegment).join('/')
 }
 
+/** One segment of a URL, percent-encoded: a slash too. */
 // encodeURIComponent leaves ! ' ( ) * alone; they are reserved in RFC 3986 and some signers and proxies encode them.
-function encodeSegment(segment: string): string {
+export function encodeSegment(segment: string): string {
   return encodeURIComponent(segment).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
