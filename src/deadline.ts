@@ -1,0 +1,159 @@
+/**
+ * `signal` and `timeoutMs` of one call, as one AbortSignal that the drivers below see. Made only when a caller asks for either:
+ * a timer or an `AbortSignal.any` per call would cost more than all the layers of a stack together.
+ */
+import { wrongLength } from './content.ts'
+import type { Body, Content } from './driver.ts'
+import { InvalidArgumentError, TimeoutError } from './errors.ts'
+
+/** How long a call may take. */
+export interface CallLimits {
+  /** Aborts the call: it rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined
+  /** Until the promise settles; for a stream, between chunks. */
+  readonly timeoutMs?: number | undefined
+}
+
+export interface Deadline {
+  /** Aborted by the caller's signal or by the timeout. */
+  readonly signal: AbortSignal
+  /** The promise's result; rejects with the signal's reason as soon as it aborts, and waits `graceMs` for the promise to clean up. */
+  race<T>(promise: Promise<T>, graceMs?: number): Promise<T>
+  /** Gives the call its whole time again, from now. */
+  restart(): void
+  /** Stops the clock, while the caller is busy with a chunk. */
+  pause(): void
+  /** Lets go of the timer and of the caller's signal. */
+  clear(): void
+}
+
+/** How long an aborted write may take to remove what it has begun before its caller is told anyway. */
+export const CLEANUP_GRACE_MS = 5_000
+const MAX_TIMER_MS = 2_147_483_647 // Node fires longer timers at once
+
+/** Undefined when there is nothing to wait for. @throws the reason of a signal that is aborted already */
+export function startDeadline({ signal, timeoutMs }: CallLimits): Deadline | undefined {
+  if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0)) {
+    throw new InvalidArgumentError(`timeoutMs must be a positive number of milliseconds, not ${String(timeoutMs)}`)
+  }
+  signal?.throwIfAborted()
+  const limited = timeoutMs !== undefined && timeoutMs <= MAX_TIMER_MS
+  if (signal === undefined && !limited) return undefined
+  const controller = new AbortController()
+  const abort = (): void => controller.abort(signal?.reason)
+  signal?.addEventListener('abort', abort, { once: true })
+  const expire = (): void => controller.abort(new TimeoutError(`timed out after ${timeoutMs} ms`))
+  let timer = limited ? setTimeout(expire, timeoutMs) : undefined
+  return {
+    signal: controller.signal,
+    race: (promise, graceMs = 0) => raceAbort(promise, controller.signal, graceMs),
+    restart: () => {
+      clearTimeout(timer)
+      if (limited) timer = setTimeout(expire, timeoutMs)
+    },
+    pause: () => clearTimeout(timer),
+    clear: () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+    },
+  }
+}
+
+function raceAbort<T>(promise: Promise<T>, signal: AbortSignal, graceMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let grace: NodeJS.Timeout | undefined
+    const giveUp = (): void => reject(signal.reason)
+    const abort = (): void => {
+      if (graceMs === 0) giveUp()
+      else grace = setTimeout(giveUp, graceMs)
+    }
+    const settle = (): void => {
+      signal.removeEventListener('abort', abort)
+      clearTimeout(grace)
+    }
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+    promise.then(
+      (value) => {
+        settle()
+        resolve(value)
+      },
+      (error: unknown) => {
+        settle()
+        reject(signal.aborted ? signal.reason : error)
+      },
+    )
+  })
+}
+
+/** A source that fails with the signal's reason as soon as it aborts, also while it waits for a chunk that never comes. */
+export function abortableContent(content: Content, deadline: Deadline): Content {
+  if (content.bytes !== undefined) return content
+  return { ...content, stream: () => abortableSource(content.stream(), deadline) }
+}
+
+function abortableSource(source: AsyncIterable<Uint8Array>, deadline: Deadline): AsyncIterable<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]()
+  const finish = async (): Promise<IteratorReturnResult<undefined>> => {
+    await iterator.return?.()
+    return { done: true, value: undefined }
+  }
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => {
+        try {
+          return await deadline.race(iterator.next())
+        } catch (error) {
+          finish().catch(() => undefined) // not awaited: it may wait for the very chunk that never comes
+          throw error
+        }
+      },
+      return: finish,
+    }),
+  }
+}
+
+/** What a body is watched for. */
+export interface Watch {
+  readonly deadline: Deadline | undefined
+  /** How many bytes have to come. */
+  readonly expected?: number | undefined
+  /** What an error on the way becomes. */
+  readonly fail?: ((error: unknown) => unknown) | undefined
+}
+
+/** A body that fails when it is aborted, when a chunk takes too long, or when it is not as long as it should be; then it is given back. */
+export function watchedBody(body: Body, { deadline, expected, fail = (error) => error }: Watch): AsyncIterable<Uint8Array> {
+  const iterator = body[Symbol.asyncIterator]()
+  let received = 0
+  const giveBack = async (): Promise<void> => {
+    deadline?.clear()
+    await iterator.return?.()
+  }
+  const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+    try {
+      deadline?.restart()
+      const result = await (deadline === undefined ? iterator.next() : deadline.race(iterator.next()))
+      deadline?.pause()
+      if (result.done) {
+        if (expected !== undefined && received !== expected) throw wrongLength(received, expected)
+        deadline?.clear()
+        return { done: true, value: undefined }
+      }
+      received += result.value.byteLength
+      return result
+    } catch (error) {
+      giveBack().catch(() => undefined) // not awaited: it may wait for the very chunk that never comes
+      throw fail(error)
+    }
+  }
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next,
+      return: async () => {
+        await giveBack()
+        return { done: true, value: undefined }
+      },
+    }),
+  }
+}

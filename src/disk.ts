@@ -1,0 +1,713 @@
+/**
+ * What users hold. `Filesystem` has every convenience once, over the few verbs of a Driver; `Disk` is one driver with a name;
+ * the facade is a Filesystem too, whose driver is the default disk's.
+ *
+ *   method ── judge path, content, options ──▶ driver verb ──▶ result, or an error that says where it happened
+ *
+ * Nothing is done before everything that was passed in is judged. Every rejection is a StorageError, but for an abort, which
+ * rejects with the signal's reason.
+ */
+import { checkDisk } from './check.ts'
+import type { Readable } from 'node:stream'
+import { abandon, collect, type Contents, isIterable, toContent, toReadable, withChecksum, withProgress } from './content.ts'
+import { contentDisposition } from './content-disposition.ts'
+import { copyBetween, moveBetween, type Place } from './copy-between.ts'
+import { abortableContent, type CallLimits, CLEANUP_GRACE_MS, type Deadline, startDeadline, watchedBody } from './deadline.ts'
+import { readOnly } from './decorators/read-only.ts'
+import { scoped } from './decorators/scoped.ts'
+import { deleteTree, resolveRange } from './derive.ts'
+import { createDigest } from './digest.ts'
+import { derivedSource, type DiskOptions, type DiskSource, fixedSource, type Mount } from './disk-source.ts'
+import type {
+  Content,
+  Decorator,
+  Driver,
+  Entry,
+  FileStat,
+  Layers,
+  Page,
+  SignOptions,
+  Supports,
+  Visibility,
+  WriteOptions,
+} from './driver.ts'
+import {
+  ConfigurationError,
+  type ErrorContext,
+  FileNotFoundError,
+  IntegrityError,
+  InvalidArgumentError,
+  isNotFound,
+  isStorageError,
+  type Operation,
+  PartialFailureError,
+  toStorageError,
+  UnsupportedError,
+} from './errors.ts'
+import { type FileSource, fileContent, randomName } from './file-content.ts'
+import * as judge from './options.ts'
+import { basename, checkSegment, compareUtf8, joinPath, normalizeFilePath, normalizePath } from './path.ts'
+import { joined, rewrite } from './rewrite.ts'
+import { findLayer } from './stack.ts'
+
+/** Abilities that `supports` knows. */
+export type Ability = Exclude<keyof Supports, 'encryptedAtRest'> | 'visibility' | 'publicUrl' | 'append' | 'multipart'
+
+/** Abilities that are members of the driver itself. */
+const MEMBERS: ReadonlySet<string> = new Set(['visibility', 'publicUrl', 'append', 'multipart'])
+
+/** One call on its way to the driver. */
+interface Call {
+  readonly driver: Driver
+  readonly mount: Mount
+  readonly path: string
+  readonly signal: AbortSignal | undefined
+  readonly deadline: Deadline | undefined
+}
+
+/** Verbs that change something: when aborted, they get time to clean up before the caller is told. */
+const MUTATIONS: ReadonlySet<Operation> = new Set<Operation>([
+  'write',
+  'delete',
+  'copy',
+  'move',
+  'append',
+  'setVisibility',
+  'makeDirectory',
+  'deleteDirectory',
+])
+
+/** What `Disk` and the facade both are. */
+export abstract class Filesystem {
+  /** The driver to use now; a promise while it is being found or made. */
+  protected abstract mount(): Mount | Promise<Mount>
+
+  // ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The whole file in memory. @throws QuotaExceededError beyond `maxBytes`, before more is read */
+  async get(path: string, options: judge.GetOptions = {}): Promise<Buffer> {
+    return this.#run(
+      'read',
+      path,
+      options,
+      ({ driver, path, signal, deadline }) => getBytes({ driver, path }, options, { signal, deadline }),
+      readablePath,
+    )
+  }
+
+  /** The whole file, or null when it does not exist; every other failure rejects. */
+  async getOrNull(path: string, options: judge.GetOptions = {}): Promise<Buffer | null> {
+    return this.get(path, options).catch((error: unknown) => {
+      if (isNotFound(error)) return null
+      throw error
+    })
+  }
+
+  async text(path: string, options: judge.TextOptions = {}): Promise<string> {
+    const { encoding = 'utf8' } = options
+    if (!Buffer.isEncoding(encoding))
+      throw this.#fail(new InvalidArgumentError(`unknown encoding "${String(encoding)}"`), { operation: 'read', path })
+    return (await this.get(path, options)).toString(encoding)
+  }
+
+  /** @throws IntegrityError when the file is not JSON; InvalidArgumentError when the schema refuses it */
+  async json<T = unknown>(path: string, options: judge.JsonOptions<T> = {}): Promise<T> {
+    const text = await this.text(path, options)
+    const context = { operation: 'read', path } as const
+    let value: unknown
+    try {
+      value = JSON.parse(text.replace(/^\ufeff/, ''))
+    } catch (error) {
+      throw this.#fail(new IntegrityError('the file is not JSON', { cause: error }), context)
+    }
+    if (options.schema === undefined) return value as T
+    const result = await options.schema['~standard'].validate(value)
+    if (result.issues === undefined) return result.value
+    const reasons = result.issues.map((issue) => issue.message).join('; ')
+    throw this.#fail(new InvalidArgumentError(`the schema refuses the file: ${reasons}`, { cause: result.issues }), context)
+  }
+
+  /** Rejects up front when the file is missing. Destroying the stream gives its descriptor or socket back. */
+  async readStream(path: string, options: judge.StreamOptions = {}): Promise<Readable> {
+    let deadline: Deadline | undefined
+    try {
+      judge.requireBag(options)
+      judge.judgeRange(options.range)
+      const mount = await this.mount()
+      deadline = startDeadline({ signal: options.signal, timeoutMs: options.timeoutMs ?? mount.timeoutMs })
+      const signal = deadline?.signal
+      const { range, versionId } = options
+      const reading = mount.driver.read(readablePath(path), { range, versionId, signal })
+      const { stat, body } = await (deadline === undefined ? reading : deadline.race(reading))
+      deadline?.pause()
+      const { start, end } = resolveRange(range, stat.size)
+      const fail = (error: unknown): unknown => this.#fail(error, { operation: 'read', path }, mount, options.signal)
+      return toReadable(watchedBody(body, { deadline, expected: end - start, fail }))
+    } catch (error) {
+      deadline?.clear()
+      throw this.#fail(error, { operation: 'read', path }, undefined, options.signal)
+    }
+  }
+
+  // ── writing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Creates or replaces the file, parents included. Readers see the old or the new file, never a part; a failure leaves the old one. */
+  async put(path: string, contents: Contents, options: judge.PutOptions = {}): Promise<judge.PutResult> {
+    return this.#write('write', path, options, () => toContent(contents), contents)
+  }
+
+  /** `put`, for streams and iterables of unknown length. Memory stays bounded. */
+  async writeStream(path: string, source: Contents, options: judge.PutOptions = {}): Promise<judge.PutResult> {
+    return this.put(path, source, options)
+  }
+
+  /** Stores the file under a random name that keeps a safe extension. A string is the path of a local file. @returns where it is */
+  async putFile(directory: string, file: FileSource, options: judge.PutOptions = {}): Promise<judge.PutResult> {
+    return this.#putFile(directory, file, options, (own) => randomName(own))
+  }
+
+  /** Stores the file under one name, which must be a single segment. A string is the path of a local file. */
+  async putFileAs(directory: string, file: FileSource, name: string, options: judge.PutOptions = {}): Promise<judge.PutResult> {
+    return this.#putFile(directory, file, options, () => checkSegment(name))
+  }
+
+  /** Adds to the end of a file, creating it. Native where the store can; else it is rewritten under `ifMatch`, so nobody's bytes are lost. */
+  async append(path: string, contents: Contents, options: judge.AppendOptions = {}): Promise<judge.PutResult> {
+    return this.#extend('append', path, contents, options)
+  }
+
+  /** Adds to the beginning of a file, creating it. The file is rewritten under `ifMatch`. */
+  async prepend(path: string, contents: Contents, options: judge.AppendOptions = {}): Promise<judge.PutResult> {
+    return this.#extend('prepend', path, contents, options)
+  }
+
+  // ── facts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** A file or a directory is there. */
+  async exists(path: string, options: CallLimits = {}): Promise<boolean> {
+    return (await this.fileExists(path, options)) || this.directoryExists(path, options)
+  }
+
+  async missing(path: string, options: CallLimits = {}): Promise<boolean> {
+    return !(await this.exists(path, options))
+  }
+
+  async fileExists(path: string, options: CallLimits = {}): Promise<boolean> {
+    return this.stat(path, options).then(
+      () => true,
+      (error: unknown) => {
+        if (isNotFound(error)) return false
+        throw error
+      },
+    )
+  }
+
+  /** The root always exists. Without real directories: something is in it. */
+  async directoryExists(path: string, options: CallLimits = {}): Promise<boolean> {
+    return this.#run('stat', path, options, async ({ driver, path, signal }) => {
+      if (path === '') return true
+      if (driver.directories !== undefined) return driver.directories.exists(path, { signal })
+      return (await driver.list(path, { recursive: true, limit: 1, stat: false, signal })).entries.length > 0
+    })
+  }
+
+  /** Every fact of a file in one call. @throws FileNotFoundError also for a directory */
+  async stat(path: string, options: judge.StatOptions = {}): Promise<FileStat> {
+    const { versionId } = options
+    return this.#run('stat', path, options, ({ driver, path, signal }) => driver.stat(path, { versionId, signal }), readablePath)
+  }
+
+  /** The same as `stat`. */
+  async metadata(path: string, options: judge.StatOptions = {}): Promise<FileStat> {
+    return this.stat(path, options)
+  }
+
+  /** In bytes. */
+  async size(path: string, options: judge.StatOptions = {}): Promise<number> {
+    return (await this.stat(path, options)).size
+  }
+
+  async lastModified(path: string, options: judge.StatOptions = {}): Promise<Date> {
+    return (await this.stat(path, options)).lastModified
+  }
+
+  /** The stored content type, else the one that the extension says. Content is not sniffed. */
+  async mimeType(path: string, options: judge.StatOptions = {}): Promise<string | undefined> {
+    return (await this.stat(path, options)).contentType
+  }
+
+  /** Computed over the content, which is read whole. Never an ETag. */
+  async checksum(path: string, options: judge.ChecksumOptions = {}): Promise<string> {
+    const { algorithm = 'sha256', encoding = 'hex' } = options
+    const compute = async ({ driver, path, signal, deadline }: Call): Promise<string> => {
+      const digest = createDigest(algorithm)
+      const { stat, body } = await driver.read(path, { signal })
+      for await (const chunk of watchedBody(body, { deadline, expected: stat.size })) digest.update(chunk)
+      return digest.digest(encoding)
+    }
+    return this.#run('read', path, options, compute, readablePath)
+  }
+
+  async visibility(path: string, options: CallLimits = {}): Promise<Visibility> {
+    const read = async ({ driver, path, signal }: Call): Promise<Visibility> => {
+      if (driver.visibility === undefined) throw judge.noVisibility()
+      return driver.visibility.get(path, { signal })
+    }
+    return this.#run('visibility', path, options, read, readablePath)
+  }
+
+  async setVisibility(path: string, visibility: Visibility, options: CallLimits = {}): Promise<void> {
+    const set = async ({ driver, path, signal }: Call): Promise<void> => {
+      judge.judgeVisibility(visibility)
+      if (driver.visibility === undefined) throw judge.noVisibility()
+      await driver.visibility.set(path, visibility, { signal })
+    }
+    return this.#run('setVisibility', path, options, set, readablePath)
+  }
+
+  // ── listing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The entries of a directory in order, page by page. A missing directory lists nothing. Rejects at the first step. */
+  async *list(directory = '', options: judge.DiskListOptions = {}): AsyncGenerator<Entry, undefined> {
+    const { type, pageSize, ...page } = options
+    let cursor: string | undefined
+    do {
+      const found: Page = await this.listPage(directory, { ...page, cursor, limit: pageSize })
+      for (const entry of found.entries) if (type === undefined || entry.type === type) yield entry
+      cursor = found.cursor
+    } while (cursor !== undefined)
+  }
+
+  /** One page of a directory. Its cursor asks for the next one; the last page has none. */
+  async listPage(directory = '', options: judge.PageOptions = {}): Promise<Page> {
+    const { recursive, cursor, after, limit, stat } = options
+    return this.#run('list', directory, options, async ({ driver, path, signal }) => {
+      judge.judgeLimit('limit', limit)
+      return driver.list(path, { recursive, cursor, after, limit, stat, signal })
+    })
+  }
+
+  /** The paths of the files in a directory, sorted by UTF-8 bytes. */
+  async files(directory = '', options: judge.NamesOptions = {}): Promise<string[]> {
+    return this.#names(directory, 'file', options)
+  }
+
+  async allFiles(directory = '', options: CallLimits = {}): Promise<string[]> {
+    return this.#names(directory, 'file', { ...options, recursive: true })
+  }
+
+  /** The paths of the directories in a directory, sorted by UTF-8 bytes. */
+  async directories(directory = '', options: judge.NamesOptions = {}): Promise<string[]> {
+    return (await this.#names(directory, 'directory', options)).sort(compareUtf8)
+  }
+
+  async allDirectories(directory = '', options: CallLimits = {}): Promise<string[]> {
+    return this.directories(directory, { ...options, recursive: true })
+  }
+
+  /** With its parents. Where directories are only implied by files there is nothing to make. */
+  async makeDirectory(path: string, options: CallLimits & { readonly visibility?: Visibility | undefined } = {}): Promise<void> {
+    return this.#run('makeDirectory', path, options, async ({ driver, mount, path, signal }) => {
+      if (options.visibility !== undefined) judge.judgeVisibility(options.visibility)
+      if (path !== '') await driver.directories?.create(path, { visibility: options.visibility ?? mount.visibility, signal })
+    })
+  }
+
+  /** With all it holds. A missing one is fine. `deleted` counts files. @throws InvalidArgumentError for the root without `allowRoot` */
+  async deleteDirectory(
+    path: string,
+    options: CallLimits & { readonly allowRoot?: boolean | undefined } = {},
+  ): Promise<{ deleted: number }> {
+    return this.#run('deleteDirectory', path, options, async ({ driver, path, signal }) => {
+      if (path === '' && !options.allowRoot)
+        throw new InvalidArgumentError('this would delete the whole disk: pass { allowRoot: true } to do so')
+      const deleted =
+        driver.directories === undefined ? await deleteTree(driver, path, { signal }) : await driver.directories.delete(path, { signal })
+      return { deleted }
+    })
+  }
+
+  // ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Deletes files; absent ones are fine. A bad path refuses the whole batch. @throws PartialFailureError for a batch that could not be deleted whole */
+  async delete(paths: string | Iterable<string> | AsyncIterable<string>, options: CallLimits = {}): Promise<void> {
+    const single = typeof paths === 'string' || !isIterable(paths)
+    const batch = single ? [paths as string] : await this.#paths(paths as Iterable<string>, options)
+    return this.#run('delete', single ? (paths as string) : '', options, async ({ driver, signal }) => {
+      const normal = batch.map((path) => normalizeFilePath(path))
+      if (normal.length === 0) return
+      const failures = await driver.delete(normal, { signal })
+      for (const { path, error } of failures) error.locate({ operation: 'delete', path })
+      const [first] = failures
+      if (first === undefined) return
+      throw single ? first.error : new PartialFailureError(undefined, { failures })
+    })
+  }
+
+  /** Server-side where the store can. Keeps content type, metadata and visibility; replaces the target unless `ifAbsent`. */
+  async copy(from: string, to: string, options: judge.CopyOptions = {}): Promise<void> {
+    return this.#copyOrMove('copy', from, to, options)
+  }
+
+  /** Renames where the store can; else the source goes only once the copy is whole. */
+  async move(from: string, to: string, options: judge.CopyOptions = {}): Promise<void> {
+    return this.#copyOrMove('move', from, to, options)
+  }
+
+  /** To another disk, under the same path unless given. Keeps content type, metadata and visibility where that disk has them. */
+  async copyTo(disk: Filesystem, from: string, to: string = from, options: judge.CopyOptions = {}): Promise<void> {
+    return this.#between('copy', { disk, from, to }, options)
+  }
+
+  /** To another disk. The source goes only once the copy is known to be whole, and only if it is still the file that was copied. */
+  async moveTo(disk: Filesystem, from: string, to: string = from, options: judge.CopyOptions = {}): Promise<void> {
+    return this.#between('move', { disk, from, to }, options)
+  }
+
+  // ── URLs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The public URL; whether it answers depends on the file's visibility. */
+  async url(path: string, options: CallLimits = {}): Promise<string> {
+    const build = async ({ driver, path }: Call): Promise<string> => {
+      if (driver.publicUrl === undefined) throw new UnsupportedError('this disk has no public URLs: give it a "url", or "serve" it')
+      return driver.publicUrl(path)
+    }
+    return this.#run('publicUrl', path, options, build, normalizeFilePath)
+  }
+
+  /** A URL that answers until it expires. @param expires seconds from now, or a Date */
+  async temporaryUrl(path: string, expires: number | Date = 3_600, options: judge.TemporaryUrlOptions = {}): Promise<string> {
+    const { method = 'GET', contentType, download } = options
+    const sign = async ({ driver, path }: Call): Promise<string> => {
+      if (method !== 'GET' && method !== 'HEAD')
+        throw new InvalidArgumentError('method is "GET" or "HEAD": for uploads there is temporaryUploadUrl')
+      const disposition = download ? contentDisposition('attachment', typeof download === 'string' ? download : basename(path)) : undefined
+      const signOptions: SignOptions = {
+        method,
+        expiresAt: judge.expiryOf(expires, new Date()),
+        contentType,
+        contentDisposition: disposition,
+      }
+      if (driver.signUrl === undefined || !driver.supports.temporaryUrl)
+        throw new UnsupportedError('this disk has no temporary URLs: "serve" it')
+      return (await driver.signUrl(path, signOptions)).url
+    }
+    return this.#run('signUrl', path, options, sign, normalizeFilePath)
+  }
+
+  /** The temporary URL of each path, by path. */
+  async temporaryUrls(
+    paths: string | Iterable<string>,
+    expires?: number | Date,
+    options?: judge.TemporaryUrlOptions,
+  ): Promise<Record<string, string>> {
+    const urls: [string, string][] = []
+    for (const path of typeof paths === 'string' ? [paths] : paths) urls.push([path, await this.temporaryUrl(path, expires, options)])
+    return Object.fromEntries(urls)
+  }
+
+  /** A request that uploads the file, for browsers. @throws UnsupportedError for a limit that the store cannot enforce */
+  async temporaryUploadUrl(path: string, expires: number | Date = 3_600, options: judge.UploadUrlOptions = {}): Promise<judge.UploadUrl> {
+    const sign = async ({ driver, path }: Call): Promise<judge.UploadUrl> => {
+      const { contentType, maxSize, minSize, metadata } = options
+      judge.judgeWriteOptions({ contentType, metadata }, driver)
+      judge.judgeBytes('maxSize', maxSize)
+      judge.judgeBytes('minSize', minSize)
+      const expiresAt = judge.expiryOf(expires, new Date())
+      if (driver.signUrl === undefined) throw new UnsupportedError('this disk has no temporary upload URLs: "serve" it')
+      const request = await driver.signUrl(path, { method: 'PUT', expiresAt, contentType, maxSize, minSize, metadata })
+      return { ...request, expiresAt }
+    }
+    return this.#run('signUrl', path, options, sign, normalizeFilePath)
+  }
+
+  // ── the machinery ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Judges the path, finds the driver, and runs the call under its limits; an error leaves it with its place. */
+  async #run<T>(
+    operation: Operation,
+    path: string,
+    limits: CallLimits,
+    call: (call: Call) => Promise<T>,
+    judgePath: (path: string) => string = normalizePath,
+  ): Promise<T> {
+    let mount: Mount | undefined
+    let deadline: Deadline | undefined
+    try {
+      judge.requireBag(limits)
+      const normal = judgePath(path)
+      const found = this.mount()
+      mount = 'driver' in found ? found : await found
+      deadline = startDeadline({ signal: limits.signal, timeoutMs: limits.timeoutMs ?? mount.timeoutMs })
+      const running = call({ driver: mount.driver, mount, path: normal, signal: deadline?.signal, deadline })
+      return await (deadline === undefined ? running : deadline.race(running, MUTATIONS.has(operation) ? CLEANUP_GRACE_MS : 0))
+    } catch (error) {
+      throw this.#fail(error, { operation, path: typeof path === 'string' && path !== '' ? path : undefined }, mount, limits?.signal)
+    } finally {
+      deadline?.clear()
+    }
+  }
+
+  /** The error with its place filled in; the reason of the caller's own signal as it is. */
+  #fail(error: unknown, context: ErrorContext, mount = this.#mountNow(), signal?: AbortSignal): unknown {
+    if (signal?.aborted && error === signal.reason) return error
+    return toStorageError(error).locate({ ...context, disk: mount?.name, driver: mount?.driver.name })
+  }
+
+  #mountNow(): Mount | undefined {
+    try {
+      const mount = this.mount()
+      if ('driver' in mount) return mount
+      mount.catch(() => undefined)
+    } catch {
+      // The error that is being described matters more than why the disk cannot be found.
+    }
+    return undefined
+  }
+
+  async #write(
+    operation: 'write',
+    path: string,
+    options: judge.PutOptions,
+    make: () => Content,
+    source: unknown,
+  ): Promise<judge.PutResult> {
+    try {
+      const write = async ({ driver, mount, path, deadline, signal }: Call): Promise<judge.PutResult> => {
+        judge.judgeWriteOptions(options, driver)
+        const content = prepared(make(), options, deadline)
+        const result = await driver.write(path, content, { ...writeOptions(options, mount), signal })
+        return { path, ...result }
+      }
+      return await this.#run(operation, path, options, write, normalizeFilePath)
+    } catch (error) {
+      abandon(source)
+      throw error
+    }
+  }
+
+  async #putFile(
+    directory: string,
+    file: FileSource,
+    options: judge.PutOptions,
+    name: (own: string | undefined) => string,
+  ): Promise<judge.PutResult> {
+    try {
+      const put = async ({ driver, mount, path: parent, deadline, signal }: Call): Promise<judge.PutResult> => {
+        judge.judgeWriteOptions(options, driver)
+        const { content, name: own, type } = await fileContent(file)
+        const path = normalizeFilePath(joinPath(parent, name(own)))
+        const result = await driver.write(path, prepared(content, options, deadline), {
+          contentType: type,
+          ...writeOptions(options, mount),
+          signal,
+        })
+        return { path, ...result }
+      }
+      return await this.#run('write', directory, options, put)
+    } catch (error) {
+      abandon(file)
+      throw error
+    }
+  }
+
+  async #extend(side: 'append' | 'prepend', path: string, contents: Contents, options: judge.AppendOptions): Promise<judge.PutResult> {
+    try {
+      const extend = async ({ driver, mount, path, deadline, signal }: Call): Promise<judge.PutResult> => {
+        judge.judgeWriteOptions(options, driver)
+        const content = prepared(toContent(contents), options, deadline)
+        const rest = { ...writeOptions(options, mount), signal }
+        if (side === 'prepend' || driver.append === undefined)
+          return rewrite({ driver, path, side, separator: options.separator ?? '' }, content, rest)
+        const separator =
+          options.separator === undefined || options.separator === '' ? '' : await separatorFor({ driver, path }, options.separator, signal)
+        await driver.append(path, separator === '' ? content : joined([Buffer.from(separator)], content), rest)
+        const { size, etag } = await driver.stat(path, { signal })
+        return { path, size, ...(etag !== undefined && { etag }) }
+      }
+      return await this.#run(side === 'append' ? 'append' : 'write', path, options, extend, normalizeFilePath)
+    } catch (error) {
+      abandon(contents)
+      throw error
+    }
+  }
+
+  async #copyOrMove(operation: 'copy' | 'move', from: string, to: string, options: judge.CopyOptions): Promise<void> {
+    const transfer = async ({ driver, path, signal }: Call): Promise<void> => {
+      const target = normalizeFilePath(to)
+      judge.judgeWriteOptions(options, driver)
+      try {
+        await driver[operation](path, target, { ...pickWriteOptions(options), signal })
+      } catch (error) {
+        if (isStorageError(error) && error.code === 'already_exists') error.locate({ path: target })
+        throw error
+      }
+    }
+    return this.#run(operation, from, options, transfer, readablePath)
+  }
+
+  async #between(
+    operation: 'copy' | 'move',
+    { disk, from, to }: { disk: Filesystem; from: string; to: string },
+    options: judge.CopyOptions,
+  ): Promise<void> {
+    const transfer = async ({ driver, path, signal }: Call): Promise<void> => {
+      if (!(disk instanceof Filesystem)) throw new InvalidArgumentError(`the target must be a disk, as Storage.disk(name) gives it`)
+      const mount = await disk.mount()
+      const target: Place = { driver: mount.driver, path: normalizeFilePath(to) }
+      judge.judgeWriteOptions(options, target.driver)
+      const rest = { ...pickWriteOptions(options), signal }
+      if (driver === target.driver) return driver[operation](path, target.path, rest)
+      await (operation === 'copy' ? copyBetween : moveBetween)({ driver, path }, target, rest)
+    }
+    return this.#run(operation, from, options, transfer, readablePath)
+  }
+
+  async #names(directory: string, type: Entry['type'], { recursive, signal, timeoutMs }: judge.NamesOptions): Promise<string[]> {
+    const names: string[] = []
+    let cursor: string | undefined
+    do {
+      const page: Page = await this.listPage(directory, { recursive, cursor, stat: false, signal, timeoutMs })
+      for (const entry of page.entries) if (entry.type === type) names.push(entry.path)
+      cursor = page.cursor
+    } while (cursor !== undefined)
+    return names
+  }
+
+  async #paths(paths: Iterable<string> | AsyncIterable<string>, { signal }: CallLimits): Promise<string[]> {
+    const found: string[] = []
+    for await (const path of paths) {
+      signal?.throwIfAborted()
+      found.push(path)
+    }
+    return found
+  }
+}
+
+/** One driver with a name. Nothing is opened before the first operation. */
+export class Disk extends Filesystem {
+  readonly name: string
+  readonly #source: DiskSource
+
+  constructor(source: Driver | DiskSource, options: DiskOptions = {}) {
+    super()
+    this.#source = 'mount' in source ? source : fixedSource(source, options)
+    this.name = this.#source.name
+  }
+
+  protected override mount(): Mount | Promise<Mount> {
+    return this.#source.mount()
+  }
+
+  /** The driver, decorated as configured. @throws ConfigurationError while it is still being found or made */
+  get driver(): Driver {
+    const mount = this.mount()
+    if ('driver' in mount) return mount.driver
+    mount.catch(() => undefined)
+    throw new ConfigurationError('the disk is not ready: call configure, or await Storage.load()', { disk: this.name })
+  }
+
+  /** Wraps the disk; of several decorators the last is outermost. The disk itself stays as it is. */
+  with(...decorators: Decorator[]): Disk {
+    return new Disk(derivedSource(this.#source, (driver) => decorators.reduce((inner, decorate) => decorate(inner), driver)))
+  }
+
+  /** The part of the disk below a directory, as a disk of its own. */
+  scope(prefix: string): Disk {
+    return this.with(scoped(prefix))
+  }
+
+  readOnly(): Disk {
+    return this.with(readOnly())
+  }
+
+  /** Whether the whole stack can do it; false for unknown names. */
+  supports(ability: Ability | (string & {})): boolean {
+    const { driver } = this
+    if (MEMBERS.has(ability)) return driver[ability as 'append'] !== undefined
+    return ability !== 'encryptedAtRest' && Object.hasOwn(driver.supports, ability) && driver.supports[ability as keyof Supports]
+  }
+
+  /** The nearest layer of that kind, outermost first, or undefined. */
+  layer<Kind extends keyof Layers>(kind: Kind): Layers[Kind] | undefined
+  layer(kind: string): Driver | undefined
+  layer(kind: string): Driver | undefined {
+    return findLayer(this.driver, (driver) => driver.kind === kind)
+  }
+
+  /** The administration of buckets, where the store has them. */
+  get buckets(): object | undefined {
+    const leaf = findLayer(this.driver, (driver) => 'buckets' in driver && driver.buckets !== undefined)
+    return (leaf as { readonly buckets?: object } | undefined)?.buckets
+  }
+
+  /** Writes, reads back, lists and deletes a small file. Never rejects: `ok` and `error` tell. */
+  async check(options: CallLimits = {}): Promise<judge.CheckResult> {
+    return checkDisk(this, options)
+  }
+
+  /** Closes the layers that belong to this disk, outermost first; not what they share with other disks. */
+  async close(): Promise<void> {
+    await this.#source.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** `vault: encrypted(s3)` */
+  override toString(): string {
+    try {
+      return `${this.name}: ${this.driver.name}`
+    } catch {
+      return this.name
+    }
+  }
+}
+
+async function getBytes(
+  { driver, path }: Place,
+  { range, maxBytes, versionId }: judge.GetOptions,
+  { signal, deadline }: Pick<Call, 'signal' | 'deadline'>,
+): Promise<Buffer> {
+  judge.judgeRange(range)
+  judge.judgeBytes('maxBytes', maxBytes)
+  const { stat, body } = await driver.read(path, { range, versionId, signal })
+  const { start, end } = resolveRange(range, stat.size)
+  const whole = deadline === undefined || body.bytes !== undefined
+  return collect(whole ? body : watchedBody(body, { deadline }), { expected: end - start, maxBytes })
+}
+
+/** The content as the options want it taken: stoppable, counted, verified. */
+function prepared(content: Content, { onProgress, checksum }: judge.PutOptions, deadline: Deadline | undefined): Content {
+  let result = deadline === undefined ? content : abortableContent(content, deadline)
+  if (checksum !== undefined) result = withChecksum(result, checksum)
+  return onProgress === undefined ? result : withProgress(result, onProgress)
+}
+
+/** What a driver gets of the options of a write, and the disk's own visibility where none was asked for. */
+function writeOptions(options: judge.PutOptions, { driver, visibility }: Mount): WriteOptions {
+  const own = options.visibility ?? (driver.visibility === undefined ? undefined : visibility)
+  return { ...pickWriteOptions(options), visibility: own }
+}
+
+function pickWriteOptions({ signal: _signal, timeoutMs: _timeoutMs, onProgress: _onProgress, ...options }: judge.PutOptions): WriteOptions {
+  return options
+}
+
+/** The separator, unless there is nothing to separate from. */
+async function separatorFor({ driver, path }: Place, separator: string, signal: AbortSignal | undefined): Promise<string> {
+  try {
+    return (await driver.stat(path, { signal })).size > 0 ? separator : ''
+  } catch (error) {
+    if (isNotFound(error)) return ''
+    throw error
+  }
+}
+
+/** The path of what is to be read: the root is a directory, so nothing is found there. */
+function readablePath(path: string): string {
+  const normal = normalizePath(path)
+  if (normal === '') throw new FileNotFoundError('not found: the root of the disk is a directory')
+  return normal
+}

@@ -1,0 +1,62 @@
+/**
+ * The files that `putFile` takes: a File or Blob, bytes, streams, and files of the local machine by path or `file:` URL.
+ * A string is always a local path here, never content.
+ */
+import { randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CHUNK_BYTES, type Contents, isBlob, toContent } from './content.ts'
+import type { Content } from './driver.ts'
+import { FileNotFoundError, InvalidArgumentError, PermissionDeniedError, quote } from './errors.ts'
+import { extname } from './path.ts'
+
+/** A string is the path of a local file: never pass a user's input as one. */
+export type FileSource = string | URL | Exclude<Contents, string>
+
+export interface FileContent {
+  readonly content: Content
+  /** The file's own name, where it has one. */
+  readonly name: string | undefined
+  /** The type that a Blob or File says it has. */
+  readonly type: string | undefined
+}
+
+/** @throws FileNotFoundError when a local file is missing; InvalidArgumentError for what is not a file */
+export async function fileContent(file: FileSource): Promise<FileContent> {
+  if (typeof file === 'string') return localFile(file)
+  if (file instanceof URL || Object.prototype.toString.call(file) === '[object URL]') return localFile(localPath(file as URL))
+  const name = isBlob(file) && 'name' in file && typeof file.name === 'string' ? file.name : undefined
+  const type = isBlob(file) && file.type !== '' ? file.type : undefined
+  return { content: toContent(file as Contents), name, type }
+}
+
+function localPath(url: URL): string {
+  if (url.protocol !== 'file:')
+    throw new InvalidArgumentError(`only file: URLs are local files, not ${quote(url.protocol)}: fetch it, and pass the body`)
+  return fileURLToPath(url)
+}
+
+async function localFile(path: string): Promise<FileContent> {
+  const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EACCES') throw new PermissionDeniedError(`the local file ${quote(path)} may not be read`, { cause: error })
+    throw new FileNotFoundError(`the local file ${quote(path)} does not exist (a string is a local path: pass a Buffer to store text)`, {
+      cause: error,
+    })
+  })
+  if (!facts.isFile()) throw new InvalidArgumentError(`${quote(path)} is not a file of this machine`)
+  const content: Content = {
+    size: facts.size,
+    replayable: true,
+    bytes: undefined,
+    stream: () => createReadStream(path, { highWaterMark: CHUNK_BYTES }),
+  }
+  return { content, name: basename(path), type: undefined }
+}
+
+/** 40 random characters, and the extension of the file's own name where it is plain letters and digits. */
+export function randomName(name: string | undefined, random: (size: number) => Buffer = randomBytes): string {
+  const extension = extname(name ?? '')
+  return random(20).toString('hex') + (/^\.[a-z0-9]{1,16}$/.test(extension) ? extension : '')
+}

@@ -1,0 +1,82 @@
+/**
+ * Adding to a file whose store cannot append: read it, and write it anew with the addition, only over the version that was read.
+ * Nobody's bytes are lost: who loses the race reads again.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { discard, streamContent } from './content.ts'
+import type { Place } from './copy-between.ts'
+import { keptOptions } from './derive.ts'
+import type { Content, ReadResult, WriteOptions, WriteResult } from './driver.ts'
+import { isNotFound, isStorageError, UnsupportedError } from './errors.ts'
+
+/** A file, and the side that bytes go to. */
+export interface Addition extends Place {
+  readonly side: 'append' | 'prepend'
+  readonly separator: string
+}
+
+const ATTEMPTS = 20 // each is lost to a writer that won, so somebody makes progress
+const MAX_WAIT_MS = 100
+
+/** @throws PreconditionFailedError when others keep winning, or at once when the content cannot be read twice */
+export async function rewrite(
+  addition: Addition,
+  content: Content,
+  options: WriteOptions,
+): Promise<WriteResult & { readonly path: string }> {
+  const { driver, path } = addition
+  if (!driver.supports.ifMatch) {
+    throw new UnsupportedError('this store can neither append nor write over one version only (ifMatch): read the file and put it anew')
+  }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return { path, ...(await rewriteOnce(addition, content, options)) }
+    } catch (error) {
+      if (!isLostRace(error) || !content.replayable || attempt === ATTEMPTS) throw error
+      await sleep(Math.random() * Math.min(MAX_WAIT_MS, 2 ** attempt), undefined, { signal: options.signal })
+    }
+  }
+}
+
+function isLostRace(error: unknown): boolean {
+  return isStorageError(error) && (error.code === 'precondition_failed' || error.code === 'already_exists')
+}
+
+async function rewriteOnce({ driver, path, side, separator }: Addition, content: Content, options: WriteOptions): Promise<WriteResult> {
+  const found = await driver.read(path, { signal: options.signal }).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined
+    throw error
+  })
+  if (found === undefined) return driver.write(path, content, { ...options, ifAbsent: driver.supports.ifAbsent })
+  const { stat, body }: ReadResult = found
+  try {
+    if (stat.etag === undefined) throw new UnsupportedError('this store gives the file no etag, so it cannot be rewritten safely')
+    const existing = streamContent(body, stat.size)
+    const between = stat.size === 0 || separator === '' ? [] : [Buffer.from(separator)]
+    const whole = side === 'append' ? joined([], existing, between, content) : joined([], content, between, existing)
+    const visibility = driver.visibility === undefined ? undefined : (stat.visibility ?? options.visibility)
+    return await driver.write(path, whole, { ...keptOptions(stat, { signal: options.signal }), visibility, ifMatch: stat.etag })
+  } finally {
+    await discard(body)
+  }
+}
+
+/** Contents and bytes one after the other. Bytes stay bytes where everything is in memory, so that a store can write them at once. */
+export function joined(...parts: readonly (Content | readonly Uint8Array[])[]): Content {
+  const pieces = parts.flatMap((part): readonly (Content | Uint8Array)[] => ('stream' in part ? [part] : part))
+  const sizes = pieces.map((piece) => ('stream' in piece ? piece.size : piece.byteLength))
+  const size = sizes.includes(undefined) ? undefined : sizes.reduce<number>((sum, next) => sum + (next as number), 0)
+  const inMemory = pieces.map((piece) => ('stream' in piece ? piece.bytes : piece))
+  const bytes = inMemory.includes(undefined) ? undefined : Buffer.concat(inMemory as readonly Uint8Array[])
+  return {
+    size,
+    bytes,
+    replayable: pieces.every((piece) => !('stream' in piece) || piece.replayable),
+    stream: async function* () {
+      for (const piece of pieces) {
+        if ('stream' in piece) yield* piece.stream()
+        else yield piece
+      }
+    },
+  }
+}

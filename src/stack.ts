@@ -1,0 +1,29 @@
+/** Walks over a stack of drivers, outermost first. */
+import type { Driver } from './driver.ts'
+
+/** The nearest layer that matches, by levels from the outside in. */
+export function findLayer(driver: Driver, matches: (layer: Driver) => boolean): Driver | undefined {
+  return [...layersOf(driver)].find(matches)
+}
+
+/** Every layer once, level by level. */
+export function layersOf(driver: Driver): ReadonlySet<Driver> {
+  const layers = new Set([driver])
+  for (const layer of layers) for (const inner of layer.inner) layers.add(inner) // a Set iterates over what is added meanwhile
+  return layers
+}
+
+/**
+ * Closes each layer once, outermost first, but for those that belong to somebody else.
+ * @param shared drivers whose layers stay open
+ * @throws the first failure, when every layer has been tried
+ */
+export async function closeStack(driver: Driver, ...shared: readonly Driver[]): Promise<void> {
+  const kept = new Set(shared.flatMap((other) => [...layersOf(other)]))
+  const failures: unknown[] = []
+  for (const layer of layersOf(driver)) {
+    if (kept.has(layer)) continue
+    await layer.close().catch((error: unknown) => failures.push(error))
+  }
+  if (failures.length > 0) throw failures[0]
+}
