@@ -12,35 +12,35 @@ export interface Place {
 }
 
 /** @throws ConfigurationError when the value is of another kind */
-export type Kind = (value: unknown, place: Place) => unknown
+export type Kind<Value = unknown> = (value: unknown, place: Place) => Value
 export type Keys = Readonly<Record<string, Kind>>
 
-export const text: Kind = (value, place) => (typeof value === 'string' ? value : refuse(place, 'a string', value))
+export const text: Kind<string> = (value, place) => (typeof value === 'string' ? value : refuse(place, 'a string', value))
 
 /** Zero or more, fractions too. */
-export const amount: Kind = (value, place) => {
+export const amount: Kind<number> = (value, place) => {
   const number = toNumber(value)
   return number !== undefined && number >= 0 ? number : refuse(place, 'a number that is not negative', value)
 }
 
 /** A whole number from one. */
-export const count: Kind = (value, place) => {
+export const count: Kind<number> = (value, place) => {
   const number = toNumber(value)
-  return Number.isSafeInteger(number) && (number as number) >= 1 ? number : refuse(place, 'a whole number, 1 or more', value)
+  return number !== undefined && Number.isSafeInteger(number) && number >= 1 ? number : refuse(place, 'a whole number, 1 or more', value)
 }
 
 /** A whole number from zero. */
-export const countOrZero: Kind = (value, place) => (toNumber(value) === 0 ? 0 : count(value, place))
+export const countOrZero: Kind<number> = (value, place) => (toNumber(value) === 0 ? 0 : count(value, place))
 
-export const port: Kind = (value, place) => {
+export const port: Kind<number> = (value, place) => {
   const number = toNumber(value)
-  return Number.isInteger(number) && (number as number) >= 1 && (number as number) <= 65_535
+  return number !== undefined && Number.isInteger(number) && number >= 1 && number <= 65_535
     ? number
     : refuse(place, 'a port, 1 to 65535', value)
 }
 
 /** A mode as a number only: whether the string `644` is octal is anybody's guess. */
-export const mode: Kind = (value, place) =>
+export const mode: Kind<number> = (value, place) =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 0o7777
     ? value
     : refuse(place, 'a mode as a number, such as 0o640', value)
@@ -54,7 +54,7 @@ const FLAGS: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
   ['0', false],
 ])
 
-export const flag: Kind = (value, place) => FLAGS.get(value) ?? refuse(place, 'true or false', value)
+export const flag: Kind<boolean> = (value, place) => FLAGS.get(value) ?? refuse(place, 'true or false', value)
 
 export const object: Kind = (value, place) => (isObject(value) ? value : refuse(place, 'an object', value))
 

@@ -122,7 +122,7 @@ function checkPrefix(prefix: unknown, owner: string): void {
 /** What the kinds of single values cannot say. */
 const CHECKS: Readonly<Record<string, (config: Readonly<Record<string, unknown>>, owner: string) => void>> = {
   r2(config, owner) {
-    if (config['acl'] === undefined || flag(config['acl'], { owner, key: 'acl' }) === false) return
+    if (config['acl'] === undefined || !flag(config['acl'], { owner, key: 'acl' })) return
     throw new ConfigurationError(`${owner}: "acl" cannot be true, because R2 has no ACLs: make the whole bucket public, or sign URLs`)
   },
   encrypted({ keys, primary }, owner) {
