@@ -4,7 +4,7 @@
  */
 import { defineConfig, env } from 'stowage'
 
-const config = defineConfig({
+export default defineConfig({
   // The disk that `Storage` itself is: Storage.put(…) is Storage.disk('local').put(…).
   default: env('FILESYSTEM_DISK', 'local'),
 
@@ -49,12 +49,3 @@ const config = defineConfig({
   // Symbolic links to make in your project: where the link goes, and the folder that it shows.
   links: { 'public/storage': 'storage/app/public' },
 })
-
-export default config
-
-// Makes Storage.disk('nope') a compile error.
-declare module 'stowage' {
-  interface Register {
-    config: typeof config
-  }
-}
