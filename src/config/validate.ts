@@ -131,14 +131,14 @@ const CHECKS: Readonly<Record<string, (config: Readonly<Record<string, unknown>>
   },
 }
 
-interface Reference {
+export interface Reference {
   /** The key that holds it: `disk`, `fallbacks.0`. */
   readonly at: string
   readonly disk: DiskReference
 }
 
 /** The disks that a disk of a built-in driver wraps. */
-function references(config: DiskConfig): Reference[] {
+export function references(config: DiskConfig): Reference[] {
   const found: { at: string; disk: DiskReference | undefined }[] = []
   if ('disk' in config) found.push({ at: 'disk', disk: config.disk })
   if ('fallbacks' in config) config.fallbacks?.forEach((disk, index) => found.push({ at: `fallbacks.${index}`, disk }))
