@@ -24,7 +24,6 @@ const AZURE_CONTAINER = ['STORAGE_AZURE_CONTAINER', 'STORAGE_BUCKET'] as const
 
 const BACKENDS: { readonly [Name in BackendName]: (env: Reader) => DiskConfig } = {
   local: (env) => ({ driver: 'local', root: localRoot(env), ...servedUrls(env), ...common(env), ...limited(env) }),
-  memory: (env) => ({ driver: 'memory', ...servedUrls(env), ...common(env), ...limited(env) }),
   s3: (env) => ({ driver: 's3', ...s3Keys(env) }),
   minio: (env) => ({ driver: 'minio', ...s3Keys(env) }),
   gcs: (env) => ({
@@ -57,6 +56,7 @@ const BACKENDS: { readonly [Name in BackendName]: (env: Reader) => DiskConfig } 
     ...servedUrls(env),
     ...common(env),
   }),
+  memory: (env) => ({ driver: 'memory', ...servedUrls(env), ...common(env), ...limited(env) }),
 }
 
 /** The keys without which a disk cannot work, and the variables that hold them, for the message when none does. */

@@ -24,22 +24,37 @@ function refusalOfDisk(disk: unknown): string {
 
 describe('a good configuration', () => {
   it.each<[string, Record<string, unknown>]>([
-    ['every common key', { driver: 'memory', prefix: 'a/b', readOnly: true, visibility: 'public', url: '/x', timeoutMs: 1.5, maxConcurrency: 2 }],
-    ['common keys from the environment', { driver: 'memory', readOnly: 'true', timeoutMs: '250', maxConcurrency: '4', urlExpiration: '60' }],
+    [
+      'every common key',
+      { driver: 'memory', prefix: 'a/b', readOnly: true, visibility: 'public', url: '/x', timeoutMs: 1.5, maxConcurrency: 2 },
+    ],
+    [
+      'common keys from the environment',
+      { driver: 'memory', readOnly: 'true', timeoutMs: '250', maxConcurrency: '4', urlExpiration: '60' },
+    ],
     ['serve: true', { driver: 'memory', serve: true }],
     ['serve with keys', { driver: 'memory', serve: { url: '/files', secret: { k2: 'x', k1: 'y' } } }],
     ['retry: true', { driver: 'memory', retry: true }],
     ['retry: 3', { driver: 'memory', retry: 3 }],
     ['retry with options', { driver: 'memory', retry: { attempts: 2, baseDelayMs: '5', maxDelayMs: 50 } }],
-    ['local', { driver: 'local', root: 'x', permissions: { file: { public: 0o644 }, dir: { private: 0o700 } }, links: 'follow', durable: '1' }],
+    [
+      'local',
+      { driver: 'local', root: 'x', permissions: { file: { public: 0o644 }, dir: { private: 0o700 } }, links: 'follow', durable: '1' },
+    ],
     ['a port in digits', { driver: 'ftp', host: 'h', port: '2121', secure: false }],
     ['a client', { driver: 's3', bucket: 'b', client: { send() {} } }],
     ['undefined everywhere', { driver: 's3', bucket: undefined, region: undefined, key: undefined, prefix: undefined, serve: undefined }],
     ['missing required keys', { driver: 's3' }],
-    ['keys with a primary', { driver: 'encrypted', disk: 's3', keys: { k2: 'x', k1: 'y' }, primary: 'k2', recovery: 'age1x', passthrough: 'read' }],
+    [
+      'keys with a primary',
+      { driver: 'encrypted', disk: 's3', keys: { k2: 'x', k1: 'y' }, primary: 'k2', recovery: 'age1x', passthrough: 'read' },
+    ],
     ['a cache on redis', { driver: 'cached', disk: 's3', store: { driver: 'redis', url: 'redis://x' }, ttl: 60 }],
     ['a cache on a disk', { driver: 'cached', disk: 's3', store: { driver: 'disk', disk: { driver: 'memory' } } }],
-    ['a network', { driver: 'cdn', disk: 's3', url: 'https://x', provider: { type: 'bunny', securityKey: 'x', scheme: 'md5' }, purge: false }],
+    [
+      'a network',
+      { driver: 'cdn', disk: 's3', url: 'https://x', provider: { type: 'bunny', securityKey: 'x', scheme: 'md5' }, purge: false },
+    ],
     ['inline disks', { driver: 'fallback', disk: { driver: 'memory' }, fallbacks: ['s3', { driver: 'scoped', disk: 's3', prefix: 'x' }] }],
     ['acl: false on r2', { driver: 'r2', bucket: 'b', accountId: 'x', acl: false }],
     ['a driver that may be added later', { driver: 'dropbox', token: 'x', url: 1 }],
@@ -79,8 +94,14 @@ describe('a configuration is refused', () => {
     [{ disks: { a: { driver: 1 } } }, 'disk "a" needs "driver"'],
     [{ disks: {}, defualt: 'a' }, 'the configuration: unknown key "defualt", did you mean "default"?'],
     [{ disks: {}, default: 1 }, 'the configuration: "default" must be a string, not another number'],
-    [{ disks: { local: { driver: 'memory' } }, default: 'locl' }, 'the configuration: "default" is "locl", which is no disk, did you mean "local"?'],
-    [{ disks: { local: { driver: 'memory' } }, default: 'zebra' }, 'the configuration: "default" is "zebra", which is no disk; known: local'],
+    [
+      { disks: { local: { driver: 'memory' } }, default: 'locl' },
+      'the configuration: "default" is "locl", which is no disk, did you mean "local"?',
+    ],
+    [
+      { disks: { local: { driver: 'memory' } }, default: 'zebra' },
+      'the configuration: "default" is "zebra", which is no disk; known: local',
+    ],
     [{ disks: {}, default: 'a' }, 'the configuration: "default" is "a", which is no disk; known: none'],
     [{ disks: {}, links: { a: 1 } }, 'the configuration: "links.a" must be a string, not another number'],
     [{ disks: { 'a/b': { driver: 'memory' } } }, 'a disk\'s name has letters, digits, "_" and "-" only: "a/b" is none'],
@@ -102,7 +123,10 @@ describe('a misspelt key is named with the nearest one', () => {
     [{ driver: 'memory', serve: { secert: 'x' } }, 'disk "a": unknown key "serve.secert", did you mean "serve.secret"?'],
     [{ driver: 'memory', retry: { atempts: 1 } }, 'disk "a": unknown key "retry.atempts", did you mean "retry.attempts"?'],
     [{ driver: 'local', permissions: { fil: {} } }, 'disk "a": unknown key "permissions.fil", did you mean "permissions.file"?'],
-    [{ driver: 'local', permissions: { file: { pblic: 1 } } }, 'unknown key "permissions.file.pblic", did you mean "permissions.file.public"?'],
+    [
+      { driver: 'local', permissions: { file: { pblic: 1 } } },
+      'unknown key "permissions.file.pblic", did you mean "permissions.file.public"?',
+    ],
     [{ driver: 'cached', disk: 's3', store: { driver: 'redis', ur: 'x' } }, 'unknown key "store.ur", did you mean "store.url"?'],
     [{ driver: 'cached', disk: 's3', store: { driver: 'memory', url: 'x' } }, 'unknown key "store.url"'],
     [{ driver: 'cdn', disk: 's3', url: 'x', provider: { type: 'bunny', securtyKey: 'x' } }, 'did you mean "provider.securityKey"?'],
@@ -117,7 +141,10 @@ describe('a value of another kind is refused', () => {
   it.each<[Record<string, unknown>, string]>([
     [{ driver: 'local', root: 1 }, '"root" must be a string, not another number'],
     [{ driver: 'local', root: null }, '"root" must be a string, not null'],
-    [{ driver: 'local', root: 'x', links: 'folow' }, '"links" must be "skip", "error" or "follow", not another string, did you mean "follow"?'],
+    [
+      { driver: 'local', root: 'x', links: 'folow' },
+      '"links" must be "skip", "error" or "follow", not another string, did you mean "follow"?',
+    ],
     [{ driver: 'local', root: 'x', durable: 'yes' }, '"durable" must be true or false, not another string'],
     [{ driver: 'local', root: 'x', permissions: { file: { public: '0644' } } }, '"permissions.file.public" must be a mode as a number'],
     [{ driver: 'local', root: 'x', permissions: { file: { public: 0o10000 } } }, '"permissions.file.public" must be a mode as a number'],
@@ -153,8 +180,14 @@ describe('a value of another kind is refused', () => {
 describe('keys that exclude each other are refused', () => {
   it.each<[Record<string, unknown>, string]>([
     [{ driver: 'encrypted', disk: 's3', key: 'x', keys: { k1: 'x' } }, '"key" and "keys" exclude each other'],
-    [{ driver: 'encrypted', disk: 's3', keys: { one: 'x' }, primary: 'onee' }, '"primary" is not the id of one of "keys", did you mean "one"?'],
-    [{ driver: 'cached', disk: 's3', store: { driver: 'redis', url: 'x', client: {} } }, '"store.url" and "store.client" exclude each other'],
+    [
+      { driver: 'encrypted', disk: 's3', keys: { one: 'x' }, primary: 'onee' },
+      '"primary" is not the id of one of "keys", did you mean "one"?',
+    ],
+    [
+      { driver: 'cached', disk: 's3', store: { driver: 'redis', url: 'x', client: {} } },
+      '"store.url" and "store.client" exclude each other',
+    ],
     [{ driver: 's3', bucket: 'b', client: {}, secret: 'x' }, '"client" and "secret" exclude each other'],
     [{ driver: 'gcs', bucket: 'b', keyFile: 'x', credentials: {} }, '"keyFile" and "credentials" exclude each other'],
     [{ driver: 'azure', container: 'c', connectionString: 'x', accountKey: 'y' }, '"connectionString" and "accountKey" exclude each other'],
