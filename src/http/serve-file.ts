@@ -67,7 +67,7 @@ function judged({ grant }: Access, stat: FileStat, headers: Headers): Response |
 
 /** What a read gave, and how to stop it. */
 interface Opened extends ReadResult {
-  readonly abort: () => void
+  readonly reading: Pick<AbortController, 'signal' | 'abort'>
 }
 
 /** The file as it is; undefined when the store refuses the range, which its size then has to explain. */
@@ -108,12 +108,12 @@ async function open({ driver, path }: Access, request: Request, wanted: Wanted):
   const controller = new AbortController()
   const signal = AbortSignal.any([request.signal, controller.signal])
   const result = await driver.read(path, { ...wanted, signal })
-  return { ...result, abort: () => controller.abort() }
+  return { ...result, reading: { signal, abort: () => controller.abort() } }
 }
 
 async function answerOpened(
   access: Access,
-  { stat, body, abort }: Opened,
+  { stat, body, reading }: Opened,
   part: Part | typeof UNSATISFIABLE | undefined,
 ): Promise<Response> {
   const visible = isVisible(access, stat)
@@ -124,7 +124,7 @@ async function answerOpened(
   const headers = fileHeaders(stat, access.path, access.grant)
   headers.set('content-length', String(length))
   if (part !== undefined) headers.set('content-range', `bytes ${part.start}-${part.end - 1}/${stat.size}`)
-  return new Response(length === 0 ? null : bodyStream(body, length, abort), { status: part === undefined ? 200 : 206, headers })
+  return new Response(length === 0 ? null : bodyStream(body, length, reading), { status: part === undefined ? 200 : 206, headers })
 }
 
 function unsatisfiable(stat: FileStat): Response {
