@@ -151,7 +151,7 @@ function refuseUnsupported({ ifAbsent, ifMatch, visibility, metadata }: WriteOpt
 }
 
 /** A read-only stack says so itself, which is the better answer than that it lacks this or that. */
-function isReadOnly(driver: Driver): boolean {
+export function isReadOnly(driver: Driver): boolean {
   return driver.kind === 'read-only' || driver.inner.some(isReadOnly)
 }
 

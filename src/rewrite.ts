@@ -7,7 +7,8 @@ import { discard, streamContent } from './content.ts'
 import type { Place } from './copy-between.ts'
 import { keptOptions } from './derive.ts'
 import type { Content, ReadResult, WriteOptions, WriteResult } from './driver.ts'
-import { isNotFound, isStorageError, UnsupportedError } from './errors.ts'
+import { isNotFound, isStorageError, ReadOnlyError, UnsupportedError } from './errors.ts'
+import { isReadOnly } from './options.ts'
 
 /** A file, and the side that bytes go to. */
 export interface Addition extends Place {
@@ -25,6 +26,7 @@ export async function rewrite(
   options: WriteOptions,
 ): Promise<WriteResult & { readonly path: string }> {
   const { driver, path } = addition
+  if (isReadOnly(driver)) throw new ReadOnlyError()
   if (!driver.supports.ifMatch) {
     throw new UnsupportedError('this store can neither append nor write over one version only (ifMatch): read the file and put it anew')
   }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { collect, toContent } from '../../../src/content.ts'
 import { readOnly } from '../../../src/decorators/read-only.ts'
+import { Disk } from '../../../src/disk.ts'
 import type { Driver } from '../../../src/driver.ts'
 import { type RecordedDriver, recorded } from '../../support/recorded.ts'
 
@@ -74,5 +75,35 @@ describe('readOnly', () => {
     expect(disk.inner).toEqual([store])
     await disk.close()
     expect(store.calls).toEqual([])
+  })
+})
+
+describe('a disk that is read-only', () => {
+  const CALLS: readonly (readonly [string, (disk: Disk) => Promise<unknown>])[] = [
+    ['put', (disk) => disk.put('a', 'x')],
+    ['put with ifAbsent', (disk) => disk.put('a', 'x', { ifAbsent: true })],
+    ['put with ifMatch', (disk) => disk.put('a', 'x', { ifMatch: '"1"' })],
+    ['append', (disk) => disk.append('dir/a.txt', 'x')],
+    ['append to a missing file', (disk) => disk.append('new', 'x')],
+    ['prepend', (disk) => disk.prepend('dir/a.txt', 'x')],
+    ['delete', (disk) => disk.delete('dir/a.txt')],
+    ['deleteDirectory', (disk) => disk.deleteDirectory('dir')],
+    ['makeDirectory', (disk) => disk.makeDirectory('new')],
+    ['copy', (disk) => disk.copy('dir/a.txt', 'b')],
+    ['copyTo itself', (disk) => disk.copyTo(disk, 'dir/a.txt', 'b')],
+    ['moveTo another', (disk) => disk.moveTo(new Disk(recorded()), 'dir/a.txt', 'b')],
+    ['setVisibility', (disk) => disk.setVisibility('dir/a.txt', 'private')],
+    ['temporaryUploadUrl', (disk) => disk.temporaryUploadUrl('a')],
+  ]
+
+  it.each(CALLS)('says so of %s, rather than what it lacks, and changes nothing', async (_name, call) => {
+    const before = (await store.memory.list('', { recursive: true })).entries
+    await expect(call(new Disk(store).readOnly())).rejects.toMatchObject({ code: 'read_only' })
+    expect((await store.memory.list('', { recursive: true })).entries).toEqual(before)
+  })
+
+  it.each(CALLS)('says so of %s through a scope of it too', async (_name, call) => {
+    await store.memory.write('s/dir/a.txt', toContent('hello'), {})
+    await expect(call(new Disk(store).readOnly().scope('s'))).rejects.toMatchObject({ code: 'read_only' })
   })
 })
