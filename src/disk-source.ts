@@ -8,6 +8,8 @@ export interface Mount {
   readonly name: string
   readonly visibility?: Visibility | undefined
   readonly timeoutMs?: number | undefined
+  /** Seconds that temporary URLs are good for where the call does not say. */
+  readonly urlExpiration?: number | undefined
 }
 
 /** Where a disk gets its driver from: a live view, so that what is behind a name can change. */

@@ -9,7 +9,7 @@
  */
 import { checkDisk } from './check.ts'
 import type { Readable } from 'node:stream'
-import { abandon, collect, type Contents, isIterable, toContent, toReadable, withChecksum, withProgress } from './content.ts'
+import { abandon, collect, type Contents, discard, isIterable, toContent, toReadable, withChecksum, withProgress } from './content.ts'
 import { contentDisposition } from './content-disposition.ts'
 import { copyBetween, moveBetween, type Place } from './copy-between.ts'
 import { abortableContent, type CallLimits, CLEANUP_GRACE_MS, type Deadline, startDeadline, watchedBody } from './deadline.ts'
@@ -26,6 +26,7 @@ import type {
   FileStat,
   Layers,
   Page,
+  ReadResult,
   SignOptions,
   Supports,
   Visibility,
@@ -79,8 +80,15 @@ const MUTATIONS: ReadonlySet<Operation> = new Set<Operation>([
 
 /** What `Disk` and the facade both are. */
 export abstract class Filesystem {
+  abstract readonly name: string
+
   /** The driver to use now; a promise while it is being found or made. */
   protected abstract mount(): Mount | Promise<Mount>
+
+  /** The driver of any filesystem, for those who build upon one. */
+  protected static mountOf(filesystem: Filesystem): Mount | Promise<Mount> {
+    return filesystem.mount()
+  }
 
   // ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,40 +112,38 @@ export abstract class Filesystem {
   }
 
   async text(path: string, options: judge.TextOptions = {}): Promise<string> {
-    const { encoding = 'utf8' } = options
-    if (!Buffer.isEncoding(encoding))
-      throw this.#fail(new InvalidArgumentError(`unknown encoding "${String(encoding)}"`), { operation: 'read', path })
-    return (await this.get(path, options)).toString(encoding)
+    const read = async ({ driver, path, signal, deadline }: Call): Promise<string> => {
+      const { encoding = 'utf8' } = options
+      if (!Buffer.isEncoding(encoding)) throw new InvalidArgumentError(`unknown encoding "${String(encoding)}"`)
+      return (await getBytes({ driver, path }, options, { signal, deadline })).toString(encoding)
+    }
+    return this.#run('read', path, options, read, readablePath)
   }
 
   /** @throws IntegrityError when the file is not JSON; InvalidArgumentError when the schema refuses it */
   async json<T = unknown>(path: string, options: judge.JsonOptions<T> = {}): Promise<T> {
-    const text = await this.text(path, options)
-    const context = { operation: 'read', path } as const
-    let value: unknown
-    try {
-      value = JSON.parse(text.replace(/^\ufeff/, ''))
-    } catch (error) {
-      throw this.#fail(new IntegrityError('the file is not JSON', { cause: error }), context)
+    const read = async ({ driver, path, signal, deadline }: Call): Promise<T> => {
+      const bytes = await getBytes({ driver, path }, options, { signal, deadline })
+      return parsed(bytes.toString('utf8'), options.schema)
     }
-    if (options.schema === undefined) return value as T
-    const result = await options.schema['~standard'].validate(value)
-    if (result.issues === undefined) return result.value
-    const reasons = result.issues.map((issue) => issue.message).join('; ')
-    throw this.#fail(new InvalidArgumentError(`the schema refuses the file: ${reasons}`, { cause: result.issues }), context)
+    return this.#run('read', path, options, read, readablePath)
   }
 
   /** Rejects up front when the file is missing. Destroying the stream gives its descriptor or socket back. */
   async readStream(path: string, options: judge.StreamOptions = {}): Promise<Readable> {
+    let mount: Mount | undefined
     let deadline: Deadline | undefined
+    let reading: Promise<ReadResult> | undefined
     try {
       judge.requireBag(options)
       judge.judgeRange(options.range)
-      const mount = await this.mount()
+      const found = this.mount()
+      if ('driver' in found) mount = found
+      const normal = readablePath(path)
+      mount ??= await found
       deadline = startDeadline({ signal: options.signal, timeoutMs: options.timeoutMs ?? mount.timeoutMs })
-      const signal = deadline?.signal
       const { range, versionId } = options
-      const reading = mount.driver.read(readablePath(path), { range, versionId, signal })
+      reading = mount.driver.read(normal, { range, versionId, signal: deadline?.signal })
       const { stat, body } = await (deadline === undefined ? reading : deadline.race(reading))
       deadline?.pause()
       const { start, end } = resolveRange(range, stat.size)
@@ -145,7 +151,8 @@ export abstract class Filesystem {
       return toReadable(watchedBody(body, { deadline, expected: end - start, fail }))
     } catch (error) {
       deadline?.clear()
-      throw this.#fail(error, { operation: 'read', path }, undefined, options.signal)
+      reading?.then(({ body }) => discard(body)).catch(() => undefined) // it may still come, after a timeout
+      throw this.#fail(error, { operation: 'read', path }, mount, options?.signal)
     }
   }
 
@@ -375,16 +382,16 @@ export abstract class Filesystem {
     return this.#run('publicUrl', path, options, build, normalizeFilePath)
   }
 
-  /** A URL that answers until it expires. @param expires seconds from now, or a Date */
-  async temporaryUrl(path: string, expires: number | Date = 3_600, options: judge.TemporaryUrlOptions = {}): Promise<string> {
+  /** A URL that answers until it expires. @param expires seconds from now, or a Date; an hour unless the disk says otherwise */
+  async temporaryUrl(path: string, expires?: number | Date, options: judge.TemporaryUrlOptions = {}): Promise<string> {
     const { method = 'GET', contentType, download } = options
-    const sign = async ({ driver, path }: Call): Promise<string> => {
+    const sign = async ({ driver, mount, path }: Call): Promise<string> => {
       if (method !== 'GET' && method !== 'HEAD')
         throw new InvalidArgumentError('method is "GET" or "HEAD": for uploads there is temporaryUploadUrl')
       const disposition = download ? contentDisposition('attachment', typeof download === 'string' ? download : basename(path)) : undefined
       const signOptions: SignOptions = {
         method,
-        expiresAt: judge.expiryOf(expires, new Date()),
+        expiresAt: judge.expiryOf(expires ?? mount.urlExpiration ?? 3_600, new Date()),
         contentType,
         contentDisposition: disposition,
       }
@@ -407,13 +414,13 @@ export abstract class Filesystem {
   }
 
   /** A request that uploads the file, for browsers. @throws UnsupportedError for a limit that the store cannot enforce */
-  async temporaryUploadUrl(path: string, expires: number | Date = 3_600, options: judge.UploadUrlOptions = {}): Promise<judge.UploadUrl> {
-    const sign = async ({ driver, path }: Call): Promise<judge.UploadUrl> => {
+  async temporaryUploadUrl(path: string, expires?: number | Date, options: judge.UploadUrlOptions = {}): Promise<judge.UploadUrl> {
+    const sign = async ({ driver, mount, path }: Call): Promise<judge.UploadUrl> => {
       const { contentType, maxSize, minSize, metadata } = options
       judge.judgeWriteOptions({ contentType, metadata }, driver)
       judge.judgeBytes('maxSize', maxSize)
       judge.judgeBytes('minSize', minSize)
-      const expiresAt = judge.expiryOf(expires, new Date())
+      const expiresAt = judge.expiryOf(expires ?? mount.urlExpiration ?? 3_600, new Date())
       if (driver.signUrl === undefined) throw new UnsupportedError('this disk has no temporary upload URLs: "serve" it')
       const request = await driver.signUrl(path, { method: 'PUT', expiresAt, contentType, maxSize, minSize, metadata })
       return { ...request, expiresAt }
@@ -435,9 +442,10 @@ export abstract class Filesystem {
     let deadline: Deadline | undefined
     try {
       judge.requireBag(limits)
-      const normal = judgePath(path)
       const found = this.mount()
-      mount = 'driver' in found ? found : await found
+      if ('driver' in found) mount = found
+      const normal = judgePath(path)
+      mount ??= await found
       deadline = startDeadline({ signal: limits.signal, timeoutMs: limits.timeoutMs ?? mount.timeoutMs })
       const running = call({ driver: mount.driver, mount, path: normal, signal: deadline?.signal, deadline })
       return await (deadline === undefined ? running : deadline.race(running, MUTATIONS.has(operation) ? CLEANUP_GRACE_MS : 0))
@@ -449,20 +457,17 @@ export abstract class Filesystem {
   }
 
   /** The error with its place filled in; the reason of the caller's own signal as it is. */
-  #fail(error: unknown, context: ErrorContext, mount = this.#mountNow(), signal?: AbortSignal): unknown {
+  #fail(error: unknown, context: ErrorContext, mount?: Mount, signal?: AbortSignal): unknown {
     if (signal?.aborted && error === signal.reason) return error
-    return toStorageError(error).locate({ ...context, disk: mount?.name, driver: mount?.driver.name })
+    return toStorageError(error).locate({ ...context, disk: mount?.name ?? this.#nameNow(), driver: mount?.driver.name })
   }
 
-  #mountNow(): Mount | undefined {
+  #nameNow(): string | undefined {
     try {
-      const mount = this.mount()
-      if ('driver' in mount) return mount
-      mount.catch(() => undefined)
+      return this.name
     } catch {
-      // The error that is being described matters more than why the disk cannot be found.
+      return undefined // the facade, before it has a configuration
     }
-    return undefined
   }
 
   async #write(
@@ -586,13 +591,15 @@ export abstract class Filesystem {
 
 /** One driver with a name. Nothing is opened before the first operation. */
 export class Disk extends Filesystem {
-  readonly name: string
   readonly #source: DiskSource
 
   constructor(source: Driver | DiskSource, options: DiskOptions = {}) {
     super()
     this.#source = 'mount' in source ? source : fixedSource(source, options)
-    this.name = this.#source.name
+  }
+
+  get name(): string {
+    return this.#source.name
   }
 
   protected override mount(): Mount | Promise<Mount> {
@@ -676,6 +683,20 @@ async function getBytes(
   const { start, end } = resolveRange(range, stat.size)
   const whole = deadline === undefined || body.bytes !== undefined
   return collect(whole ? body : watchedBody(body, { deadline }), { expected: end - start, maxBytes })
+}
+
+async function parsed<T>(text: string, schema: judge.StandardSchema<T> | undefined): Promise<T> {
+  let value: unknown
+  try {
+    value = JSON.parse(text.replace(/^\ufeff/, ''))
+  } catch (error) {
+    throw new IntegrityError('the file is not JSON', { cause: error })
+  }
+  if (schema === undefined) return value as T
+  const result = await schema['~standard'].validate(value)
+  if (result.issues === undefined) return result.value
+  const reasons = result.issues.map(({ message }) => message).join('; ')
+  throw new InvalidArgumentError(`the schema refuses the file: ${reasons}`, { cause: result.issues })
 }
 
 /** The content as the options want it taken: stoppable, counted, verified. */

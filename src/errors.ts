@@ -114,16 +114,14 @@ export class StorageError extends Error {
     this.#driver = context.driver
   }
 
-  /** Fills in what the thrower did not know, on this very object. What is already said stays. @returns this */
+  /** Fills in what the thrower did not know, on this very object. What is already said stays. V8 writes `stack` when it is first read, so it agrees. */
   locate(context: ErrorContext): this {
     const self = this as { -readonly [K in keyof this]: this[K] }
     self.operation = this.operation ?? context.operation
     self.path = this.path ?? context.path
     self.disk = this.disk ?? context.disk
     this.#driver = this.#driver ?? context.driver
-    const before = this.message
     this.message = describe(this.#reason, { operation: this.operation, path: this.path, disk: this.disk, driver: this.#driver })
-    if (before !== this.message && typeof this.stack === 'string') this.stack = this.stack.replace(before, () => this.message)
     return this
   }
 

@@ -38,9 +38,14 @@ declare module '../driver.ts' {
 export interface MemoryDriverOptions {
   /** The clock of `lastModified`. */
   readonly now?: (() => Date) | undefined
+  /** Files that are there from the beginning. */
+  readonly files?:
+    | Iterable<{ readonly path: string; readonly content: string | Uint8Array; readonly contentType?: string | undefined }>
+    | undefined
 }
 
-interface StoredFile {
+/** A file in memory, never changed once it is there. */
+export interface StoredFile {
   readonly bytes: Uint8Array
   readonly stat: FileStat
 }
@@ -82,8 +87,9 @@ export class MemoryDriver implements Driver {
   /** Every key in order, a directory's with a slash at its end; undefined after keys came or went. */
   #sortedKeys: readonly string[] | undefined
 
-  constructor({ now = () => new Date() }: MemoryDriverOptions = {}) {
+  constructor({ now = () => new Date(), files = [] }: MemoryDriverOptions = {}) {
     this.#now = now
+    for (const { path, content, contentType } of files) this.#replace(path, Buffer.from(content), { contentType })
   }
 
   readonly visibility: VisibilityAbility = {
@@ -101,7 +107,7 @@ export class MemoryDriver implements Driver {
   readonly directories: DirectoryAbility = {
     exists: async (path, { signal }) => {
       signal?.throwIfAborted()
-      return path === '' || this.#directories.has(path)
+      return this.hasDirectory(path)
     },
     create: async (path, { signal }) => {
       signal?.throwIfAborted()
@@ -216,6 +222,16 @@ export class MemoryDriver implements Driver {
 
   async close(): Promise<void> {
     // Nothing is open, and the files stay as long as the driver does.
+  }
+
+  /** Every file by path, at this moment: for assertions, which cannot wait. */
+  get files(): ReadonlyMap<string, StoredFile> {
+    return this.#files
+  }
+
+  /** Whether a directory is there, at this moment. */
+  hasDirectory(path: string): boolean {
+    return path === '' || this.#directories.has(path)
   }
 
   #find(path: string, ifMatch?: string): StoredFile {

@@ -1,0 +1,75 @@
+/** The public surface of `stowage`. */
+
+// As wholes, because only then `declare module 'stowage'` reaches the interfaces in them.
+export * from './config/disk-config.ts'
+export * from './config/register.ts'
+export * from './driver.ts'
+
+export { defineConfig } from './config/define-config.ts'
+export { env } from './config/env.ts'
+export { configFromEnv } from './config/from-env.ts'
+export { loadConfig } from './config/load-config.ts'
+export type { DiskContext, DriverFactory } from './config/registry.ts'
+export type { Chunk, Contents } from './content.ts'
+export type { CallLimits } from './deadline.ts'
+export { logged, type LoggedOptions } from './decorators/logged.ts'
+export { readOnly } from './decorators/read-only.ts'
+export { retrying, type RetryingOptions } from './decorators/retrying.ts'
+export { scoped } from './decorators/scoped.ts'
+export { served, type ServedDriver, type ServedOptions } from './decorators/served.ts'
+export { throttled, type ThrottledOptions } from './decorators/throttled.ts'
+export { type Ability, Disk, Filesystem } from './disk.ts'
+export type { DiskOptions } from './disk-source.ts'
+export type { LocalDriver } from './drivers/local/local-driver.ts'
+export type { MemoryDriver } from './drivers/memory-driver.ts'
+export {
+  ConfigurationError,
+  type ErrorCode,
+  type ErrorContext,
+  FileExistsError,
+  FileNotFoundError,
+  IntegrityError,
+  InvalidArgumentError,
+  InvalidPathError,
+  isNotFound,
+  isStorageError,
+  KeyNotFoundError,
+  type Operation,
+  PartialFailureError,
+  type PathFailure,
+  PermissionDeniedError,
+  PreconditionFailedError,
+  QuotaExceededError,
+  RateLimitedError,
+  ReadOnlyError,
+  StorageError,
+  StrayDiskError,
+  TimeoutError,
+  UnauthenticatedError,
+  UnavailableError,
+  UnsupportedError,
+} from './errors.ts'
+export { Storage } from './facade.ts'
+export type { FileSource } from './file-content.ts'
+export type {
+  AppendOptions,
+  CheckResult,
+  CheckStep,
+  ChecksumOptions,
+  CopyOptions,
+  DiskListOptions,
+  GetOptions,
+  JsonOptions,
+  NamesOptions,
+  PageOptions,
+  PutOptions,
+  PutResult,
+  StandardSchema,
+  StatOptions,
+  StreamOptions,
+  TemporaryUrlOptions,
+  TextOptions,
+  UploadUrl,
+  UploadUrlOptions,
+} from './options.ts'
+export { StorageManager } from './storage-manager.ts'

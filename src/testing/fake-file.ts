@@ -1,0 +1,19 @@
+/** A File as an upload form gives it, for tests. */
+import { File } from 'node:buffer'
+import { InvalidArgumentError } from '../errors.ts'
+
+export interface FakeFileOptions {
+  readonly content?: string | Uint8Array | undefined
+  /** In bytes: zeros up to there, when there is no content. */
+  readonly size?: number | undefined
+  /** The content type that the uploader claims. */
+  readonly type?: string | undefined
+}
+
+/** @throws InvalidArgumentError for a size that the content does not have */
+export function fakeFile(name: string, { content, size, type = '' }: FakeFileOptions = {}): File {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : (content ?? new Uint8Array(size ?? 0))
+  if (size !== undefined && size !== bytes.byteLength)
+    throw new InvalidArgumentError(`the content has ${bytes.byteLength} bytes, not ${size}: leave one of both out`)
+  return new File([bytes as Uint8Array<ArrayBuffer>], name, { type })
+}
