@@ -82,7 +82,7 @@ async function importFile(file: string): Promise<unknown> {
   try {
     return await import(pathToFileURL(file).href)
   } catch (error) {
-    if (isStorageError(error) || !(RETRIED_WITH_JITI.has(codeOf(error)) || isSyntaxError(error))) throw error
+    if (!isLoaderError(error)) throw error
     return importWithJiti(file)
   }
 }
@@ -120,7 +120,9 @@ function codeOf(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
 }
 
-// Not `instanceof`: the file may run in another realm.
-function isSyntaxError(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'name' in error && error.name === 'SyntaxError'
+/** Not `instanceof SyntaxError`: the file may run in another realm. Test runners that load files themselves have the code in the cause. */
+function isLoaderError(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null || isStorageError(error)) return false
+  if (RETRIED_WITH_JITI.has(codeOf(error))) return true
+  return ('name' in error && error.name === 'SyntaxError') || ('cause' in error && RETRIED_WITH_JITI.has(codeOf(error.cause)))
 }

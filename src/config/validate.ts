@@ -23,6 +23,8 @@ export interface Surroundings {
   /** Names that exist without a configuration: disks that were `set`. */
   readonly names?: Iterable<string> | undefined
   readonly extensions?: Extensions | undefined
+  /** The disk's name is a label only: nothing can reference it, so it may be the name of another disk. */
+  readonly unnamed?: boolean | undefined
 }
 
 /**
@@ -52,11 +54,11 @@ export function validateConfig(
 export function validateDisk(
   name: string,
   config: unknown,
-  { disks = {}, names = [], extensions = NO_EXTENSIONS }: Surroundings = {},
+  { disks = {}, names = [], extensions = NO_EXTENSIONS, unnamed = false }: Surroundings = {},
 ): asserts config is DiskConfig {
   checkDiskName(name)
-  checkDisk(config, name, { extensions, known: [...Object.keys(disks), ...names, name], open: new Set() })
-  checkCycles({ ...disks, [name]: config }, extensions)
+  checkDisk(config, name, { extensions, known: [...Object.keys(disks), ...names, ...(unnamed ? [] : [name])], open: new Set() })
+  checkCycles(unnamed ? disks : { ...disks, [name]: config }, extensions, [name, config])
 }
 
 /** An object with disks; no more is asked of what was loaded from a file. @throws ConfigurationError */
@@ -148,7 +150,11 @@ export function references(config: DiskConfig): Reference[] {
 }
 
 /** @throws ConfigurationError for disks that wrap themselves, however far around */
-function checkCycles(disks: Readonly<Record<string, DiskConfig>>, extensions: Extensions): void {
+function checkCycles(
+  disks: Readonly<Record<string, DiskConfig>>,
+  extensions: Extensions,
+  ...more: (readonly [string, DiskConfig])[]
+): void {
   const done = new Set<DiskConfig>()
   const visit = (config: DiskConfig, trail: readonly DiskConfig[], names: readonly string[]): void => {
     if (trail.includes(config)) throw new ConfigurationError(`disks reference each other: ${cycleOf(names)}`)
@@ -159,7 +165,7 @@ function checkCycles(disks: Readonly<Record<string, DiskConfig>>, extensions: Ex
     }
     done.add(config)
   }
-  for (const [name, config] of Object.entries(disks)) visit(config, [], [name])
+  for (const [name, config] of [...more, ...Object.entries(disks)]) visit(config, [], [name])
 }
 
 /** From where the last name was met first: `x → a → b → a` is `a → b → a`. An inline disk that holds itself has its disk's name. */

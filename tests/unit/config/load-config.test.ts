@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { loadConfig } from '../../../src/config/load-config.ts'
 import { buildPackage } from '../../support/built-package.ts'
 
 /**
@@ -158,6 +159,18 @@ const NO_JITI = `
       return next(specifier, context)
     },
   })`
+
+describe('in a test runner that loads modules itself', () => {
+  it.each<[string, string]>([
+    ['types', `const x: object = ${MEMORY}\nexport default x`],
+    ['an enum', `enum D { Memory = 'memory' }\nexport default { disks: { a: { driver: D.Memory } } }`],
+  ])('the file is found and loaded: %s', async (_, content) => {
+    await mkdir(join(project, 'config'))
+    await writeFile(join(project, 'package.json'), MODULE['package.json'])
+    await writeFile(join(project, 'config/filesystems.ts'), content)
+    expect(await loadConfig(project)).toEqual(LOADED)
+  })
+})
 
 describe('STOWAGE_CONFIG', () => {
   const files = { 'config/filesystems.json': '{"disks":{"other":{"driver":"memory"}}}', 'my/disks.mjs': `export default ${MEMORY}` }

@@ -241,9 +241,9 @@ describe('references between disks', () => {
 
 describe('a disk that is added', () => {
   const disks: Record<string, DiskConfig> = { local: { driver: 'memory' }, a: { driver: 'scoped', disk: 'local', prefix: 'x' } }
-  const judged = (name: string, config: unknown): unknown => {
+  const judged = (name: string, config: unknown, options: { unnamed?: boolean } = {}): unknown => {
     try {
-      return validateDisk(name, config, { disks })
+      return validateDisk(name, config, { disks, ...options })
     } catch (error) {
       return (error as Error).message
     }
@@ -258,5 +258,15 @@ describe('a disk that is added', () => {
 
   it('may close a circle that was not there before', () => {
     expect(judged('local', { driver: 'scoped', disk: 'a', prefix: 'y' })).toBe('disks reference each other: local → a → local')
+  })
+
+  it('may bear the name of another one when nothing can reference it', () => {
+    const config = { driver: 'scoped', disk: 'local', prefix: 'y' }
+    expect(judged('local', config)).toBe('disks reference each other: local → local')
+    expect(judged('local', config, { unnamed: true })).toBeUndefined()
+    expect(judged('b', { driver: 'scoped', disk: 'b', prefix: 'y' }, { unnamed: true })).toContain('"disk" is "b", which is no disk')
+    const circle: Record<string, unknown> = { driver: 'scoped', prefix: 'y' }
+    circle['disk'] = circle
+    expect(judged('b', circle, { unnamed: true })).toBe('disks reference each other: b → b')
   })
 })
