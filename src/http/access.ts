@@ -20,7 +20,7 @@ export interface ServableDisk {
 export interface ServableStorage {
   readonly names: readonly string[]
   disk(name: string): ServableDisk
-  /** Finds the configuration where there is none yet. */
+  /** Finds the configuration where there is none yet, and waits for drivers that are still being made. */
   load?(): Promise<unknown>
 }
 
@@ -35,14 +35,26 @@ export interface Access {
 
 export type Method = 'GET' | 'HEAD' | 'PUT'
 
-export function findAccess(storage: ServableStorage, method: Method, url: URL): Access | undefined {
+/** Rejects when no configuration can be found. */
+export async function findAccess(storage: ServableStorage, method: Method, url: URL): Promise<Access | undefined> {
   const segments = decodeSegments(url.pathname)
   if (segments === undefined) return undefined
-  for (const name of storage.names) {
-    const access = segments.includes(name) ? accessTo(storage, name, { method, url, segments }) : undefined
+  if (storage.names.length === 0) await storage.load?.()
+  for (const name of storage.names.filter((name) => segments.includes(name))) {
+    await ready(storage, name)
+    const access = accessTo(storage, name, { method, url, segments })
     if (access !== undefined) return access
   }
   return undefined
+}
+
+/** Waits for a driver that is still being made. */
+async function ready(storage: ServableStorage, name: string): Promise<void> {
+  try {
+    storage.disk(name).layer('served')
+  } catch (error) {
+    if (isStorageError(error) && error.code === 'configuration') await storage.load?.()
+  }
 }
 
 interface Asked {

@@ -33,8 +33,7 @@ export function createHandler(storage: ServableStorage, { onError }: HandlerOpti
 
 async function answer(storage: ServableStorage, request: Request): Promise<Response> {
   if (!isMethod(request.method)) return refuse(405, { allow: 'GET, HEAD, PUT' })
-  await storage.load?.()
-  const access = findAccess(storage, request.method, new URL(request.url))
+  const access = await findAccess(storage, request.method, new URL(request.url))
   if (access === undefined) return refuse(403)
   if (request.method !== 'PUT') return serveFile(access, request)
   return access.grant === undefined ? refuse(403) : receiveUpload(access, access.grant, request)

@@ -426,10 +426,35 @@ describe('finding the disk', () => {
     expect((await ask(url, {}, storageOf({ 'my disk/ü': odd }))).status).toBe(200)
   })
 
-  it('waits for a storage that has to find its configuration first', async () => {
+  it('waits for a storage that has to find its configuration first, and asks it once', async () => {
     let names: string[] = []
-    const lazy = { ...storageOf(disks), get names() { return names }, load: async () => void (names = ['local']) } // biome-ignore format: one line
+    let loads = 0
+    const lazy: ServableStorage = {
+      get names() {
+        return names
+      },
+      disk: storage.disk,
+      load: async () => {
+        loads++
+        names = ['local']
+      },
+    }
     expect((await ask(await signed('digits.txt'), {}, lazy)).status).toBe(200)
+    expect((await ask(await signed('digits.txt'), {}, lazy)).status).toBe(200)
+    expect(loads).toBe(1)
+  })
+
+  it('waits for a driver that is still being made', async () => {
+    let made = false
+    const slow: ServableStorage = {
+      names: ['local'],
+      disk: (name) => {
+        if (!made) throw new errors.ConfigurationError('not ready')
+        return storage.disk(name)
+      },
+      load: async () => void (made = true),
+    }
+    expect((await ask(await signed('digits.txt'), {}, slow)).status).toBe(200)
   })
 })
 
