@@ -6,7 +6,7 @@ import { ConfigurationError, quote } from '../errors.ts'
 import { didYouMean } from './nearest.ts'
 
 /** Where a value stands: `disk "s3"`, and the key in it, `store.ttl`. */
-export interface Place {
+interface Place {
   readonly owner: string
   readonly key: string
 }

@@ -133,6 +133,7 @@ const CHECKS: Readonly<Record<string, (config: Readonly<Record<string, unknown>>
   },
 }
 
+export /** A disk that another one wraps. */
 export interface Reference {
   /** The key that holds it: `disk`, `fallbacks.0`. */
   readonly at: string
@@ -158,7 +159,7 @@ function checkCycles(
   const done = new Set<DiskConfig>()
   const visit = (config: DiskConfig, trail: readonly DiskConfig[], names: readonly string[]): void => {
     if (trail.includes(config)) throw new ConfigurationError(`disks reference each other: ${cycleOf(names)}`)
-    if (done.has(config) || extensions.has(config.driver) || definitionOf(config.driver) === undefined) return
+    if (done.has(config) || extensions.has(config.driver)) return
     for (const { disk } of references(config)) {
       const next = typeof disk === 'string' ? disks[disk] : disk
       if (next !== undefined) visit(next, [...trail, config], typeof disk === 'string' ? [...names, disk] : names)
