@@ -42,6 +42,7 @@ import {
   isStorageError,
   type Operation,
   PartialFailureError,
+  ReadOnlyError,
   toStorageError,
   UnsupportedError,
 } from './errors.ts'
@@ -561,6 +562,7 @@ export abstract class Filesystem {
       const mount = await disk.mount()
       const target: Place = { driver: mount.driver, path: normalizeFilePath(to) }
       judge.judgeWriteOptions(options, target.driver)
+      if (operation === 'move' && judge.isReadOnly(driver)) throw new ReadOnlyError()
       const rest = { ...pickWriteOptions(options), signal }
       if (driver === target.driver) return driver[operation](path, target.path, rest)
       await (operation === 'copy' ? copyBetween : moveBetween)({ driver, path }, target, rest)

@@ -273,7 +273,7 @@ export class MemoryDriver implements Driver {
 
   #makeDirectories(paths: readonly string[]): void {
     for (const path of paths) {
-      if (this.#files.has(path)) throw new FileExistsError(`a file is at ${JSON.stringify(path)}`)
+      if (this.#files.has(path)) throw new FileExistsError('a file is where a directory has to be')
     }
     for (const path of paths) {
       if (path === '' || this.#directories.has(path)) continue

@@ -1,5 +1,5 @@
 export { FakeDisk, type FakeOptions } from './fake-disk.ts'
 export { type FakeFileOptions, fakeFile } from './fake-file.ts'
-export { type FaultyOptions, faulty } from './faulty.ts'
+export { type FaultyOperation, type FaultyOptions, faulty } from './faulty.ts'
 export { type DiskMatchers, matchers } from './matchers.ts'
 export type { RecordedOperation } from './recorded.ts'
