@@ -133,15 +133,16 @@ const CHECKS: Readonly<Record<string, (config: Readonly<Record<string, unknown>>
   },
 }
 
-export /** A disk that another one wraps. */
+/** A disk that another one wraps. */
 export interface Reference {
   /** The key that holds it: `disk`, `fallbacks.0`. */
   readonly at: string
   readonly disk: DiskReference
 }
 
-/** The disks that a disk of a built-in driver wraps. */
-export function references(config: DiskConfig): Reference[] {
+/** The disks that a disk of a built-in driver wraps; the keys of other drivers are their own. */
+export function references(config: DiskConfig): readonly Reference[] {
+  if (definitionOf(config.driver) === undefined) return []
   const found: { at: string; disk: DiskReference | undefined }[] = []
   if ('disk' in config) found.push({ at: 'disk', disk: config.disk })
   if ('fallbacks' in config) config.fallbacks?.forEach((disk, index) => found.push({ at: `fallbacks.${index}`, disk }))
