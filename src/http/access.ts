@@ -35,49 +35,63 @@ export interface Access {
 
 export type Method = 'GET' | 'HEAD' | 'PUT'
 
-/** Rejects when no configuration can be found. */
 export async function findAccess(storage: ServableStorage, method: Method, url: URL): Promise<Access | undefined> {
   const segments = decodeSegments(url.pathname)
   if (segments === undefined) return undefined
-  if (storage.names.length === 0) await storage.load?.()
   for (const name of storage.names.filter((name) => segments.includes(name))) {
-    await ready(storage, name)
-    const access = accessTo(storage, name, { method, url, segments })
+    const disk = await servedDisk(storage, name)
+    const access = disk && accessTo(disk, { method, url, segments })
     if (access !== undefined) return access
   }
   return undefined
 }
 
-/** Waits for a driver that is still being made. */
-async function ready(storage: ServableStorage, name: string): Promise<void> {
+/** The disk if it makes URLs in its own name; a driver that is still being made is waited for. */
+async function servedDisk(storage: ServableStorage, name: string): Promise<Served | undefined> {
+  const find = (): Served | undefined => {
+    const disk = storage.disk(name)
+    const served = disk.layer('served')
+    // A layer of another disk below this one makes URLs for that disk.
+    return served?.disk === name ? { driver: disk.driver, served } : undefined
+  }
   try {
-    storage.disk(name).layer('served')
+    return find()
   } catch (error) {
-    if (isStorageError(error) && error.code === 'configuration') await storage.load?.()
+    if (!isRefusal(error)) throw error
+    await storage.load?.()
+    return unlessRefused(find)
   }
 }
+
+function accessTo({ driver, served }: Served, { method, url, segments }: Asked): Access | undefined {
+  return unlessRefused(() => {
+    const path = pathBelow(served, segments)
+    if (path === undefined) return undefined
+    const grant = served.verify(method, path, url.searchParams)
+    return grant === undefined && !isOpen(served, method, url) ? undefined : { driver, served, path, grant }
+  })
+}
+
+/** Undefined for a disk that is not configured well enough, and for a path that no disk takes. */
+function unlessRefused<T>(call: () => T): T | undefined {
+  try {
+    return call()
+  } catch (error) {
+    if (isRefusal(error)) return undefined
+    throw error
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return isStorageError(error) && (error.code === 'configuration' || error.code === 'invalid_path')
+}
+
+type Served = Pick<Access, 'driver' | 'served'>
 
 interface Asked {
   readonly method: Method
   readonly url: URL
   readonly segments: readonly string[]
-}
-
-function accessTo(storage: ServableStorage, name: string, { method, url, segments }: Asked): Access | undefined {
-  try {
-    const disk = storage.disk(name)
-    const served = disk.layer('served')
-    // A layer of another disk below this one makes URLs for that disk.
-    if (served === undefined || served.disk !== name) return undefined
-    const path = pathBelow(served, segments)
-    if (path === undefined) return undefined
-    const grant = served.verify(method, path, url.searchParams)
-    if (grant === undefined && !isOpen(served, method, url)) return undefined
-    return { driver: disk.driver, served, path, grant }
-  } catch (error) {
-    if (isStorageError(error) && (error.code === 'configuration' || error.code === 'invalid_path')) return undefined
-    throw error
-  }
 }
 
 /** A signature that is wrong is not the same as none. */

@@ -21,8 +21,14 @@ export interface HandlerOptions {
 
 /** Mount it where the disks' `url` says: it sees the whole path, the base included. */
 export function createHandler(storage: ServableStorage, { onError }: HandlerOptions = {}): Handler {
+  let configured = false
+  const ready = async (): Promise<void> => {
+    // Once, so that a storage that was closed stays closed.
+    if (!configured && storage.names.length === 0) await storage.load?.()
+    configured = true
+  }
   return async (request) => {
-    const response = await answer(storage, request).catch((error: unknown) => {
+    const response = await answer(storage, request, ready).catch((error: unknown) => {
       const status = statusOf(error)
       if (status >= 500 && !request.signal.aborted) onError?.(error, request)
       return refuse(status)
@@ -31,8 +37,9 @@ export function createHandler(storage: ServableStorage, { onError }: HandlerOpti
   }
 }
 
-async function answer(storage: ServableStorage, request: Request): Promise<Response> {
+async function answer(storage: ServableStorage, request: Request, ready: () => Promise<void>): Promise<Response> {
   if (!isMethod(request.method)) return refuse(405, { allow: 'GET, HEAD, PUT' })
+  await ready()
   const access = await findAccess(storage, request.method, new URL(request.url))
   if (access === undefined) return refuse(403)
   if (request.method !== 'PUT') return serveFile(access, request)

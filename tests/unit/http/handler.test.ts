@@ -433,7 +433,7 @@ describe('finding the disk', () => {
       get names() {
         return names
       },
-      disk: storage.disk,
+      disk: (name) => storage.disk(name),
       load: async () => {
         loads++
         names = ['local']
