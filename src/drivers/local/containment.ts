@@ -1,0 +1,214 @@
+/**
+ * Nothing outside the root is ever read, written or deleted, whatever symbolic links are in it.
+ *
+ * On Linux without races: a path is opened without following a link in its last segment, and /proc/self/fd/N then says what was
+ * really opened. Directories are held open while something is changed in them, and reached through /proc/self/fd/N/name, so that
+ * a link that replaces one of them in between leads nowhere. (procfs never waits for a disk, so it is read synchronously.)
+ * Elsewhere the parent's real path is compared, which a link made in the same instant could outrun.
+ *
+ *   root.at(key) ──open──▶ fd ──readlink /proc/self/fd/fd──▶ in the real parent?  yes: inside.  no: a link, or a race: look again
+ */
+import type { BigIntStats } from 'node:fs'
+import { closeSync, existsSync, readlinkSync, realpathSync } from 'node:fs'
+import { basename, directoryPrefix, dirname, joinPath } from '../../path.ts'
+import { HIDDEN_PREFIX } from './keys.ts'
+import { errnoOf, isMissing, LinkError } from './local-errors.ts'
+import { close, fstat, lstat, lstatOrMissing, OPEN, open, realpath, unlinkQuietly } from './local-files.ts'
+
+/** What becomes of symbolic links below the root: as if they were not there, an error, or followed while they stay inside. */
+export type LinkPolicy = 'skip' | 'error' | 'follow'
+
+const MAX_ATTEMPTS = 8 // each is lost only to another rename at the same instant
+const MAX_KNOWN = 10_000
+
+let procfs: boolean | undefined
+
+/** Whether descriptors tell what they opened. */
+export function hasProcfs(): boolean {
+  procfs ??= process.platform === 'linux' && existsSync('/proc/self/fd')
+  return procfs
+}
+
+/** The directory of a disk, and the only way from a key to a place in the file system. Keys are paths without links in them. */
+export class Root {
+  readonly links: LinkPolicy
+  /** Absolute, as configured; without a slash at its end. */
+  readonly #path: string
+  #real: string | undefined
+  readonly #known = new Set<string>()
+
+  constructor(path: string, links: LinkPolicy) {
+    this.#path = path.replace(/[/\\]$/, '')
+    this.links = links
+  }
+
+  /** Where a key is, unchecked. */
+  at(key: string): string {
+    return key === '' ? this.#path || '/' : `${this.#path}/${key}`
+  }
+
+  /** The root's own real path, without a slash at its end. @throws ENOENT before the root is made */
+  async real(): Promise<string> {
+    this.#real ??= trimmed(await realpath(this.at('')))
+    return this.#real
+  }
+
+  /** The real path of a key, without a look at what is there. */
+  realAt(key: string): string {
+    this.#real ??= realSoFar(this.at(''))
+    return joinPath(this.#real, key) || '/'
+  }
+
+  /** The real path of a path, the same on every disk whose root holds the file. Looks without waiting, and only where it must. */
+  locate(path: string): string {
+    const real = this.realAt(path)
+    return this.links === 'follow' ? realSoFar(real) || '/' : real
+  }
+
+  /** The key that a path stands for: itself, unless links are followed. @throws LinkError when it leaves the root */
+  async resolve(path: string): Promise<string> {
+    if (this.links !== 'follow' || path === '') return path
+    let target: string
+    try {
+      target = trimmed(await realpath(this.at(path)))
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error
+      return joinPath(await this.resolve(dirname(path)), basename(path))
+    }
+    const real = await this.real()
+    const key = target.slice(real.length + 1)
+    if (target !== real && !target.startsWith(`${real}/`)) throw new LinkError(true)
+    if (key !== path && `/${key}`.includes(`/${HIDDEN_PREFIX}`)) throw new LinkError(true)
+    return key
+  }
+
+  /** The key of a path whose last segment is meant itself, also when it is a link. */
+  async resolveParent(path: string): Promise<string> {
+    return this.links === 'follow' ? joinPath(await this.resolve(dirname(path)), basename(path)) : path
+  }
+
+  /** Opens what is at the key itself. @throws LinkError when a link is on the way; what was created there is removed again */
+  async open(key: string, flags: number, mode?: number): Promise<number> {
+    if (this.#real === undefined) await this.real()
+    for (let attempt = 1; ; attempt++) {
+      const fd = await this.#openOnce(key, flags, mode)
+      if (await this.#isInside(fd, key)) return fd
+      await close(fd)
+      if (flags === OPEN.create) await unlinkQuietly(this.at(key))
+      await this.#lookAgain(key, attempt)
+    }
+  }
+
+  /** Facts about what is at the key itself. @throws LinkError when it is a link or beyond one */
+  async stat(key: string): Promise<BigIntStats> {
+    const stats = await this.lstat(key)
+    if (stats.isSymbolicLink()) throw new LinkError(this.links === 'error')
+    return stats
+  }
+
+  /** Facts about what is at the key, also when that is a link. @throws LinkError when it is beyond one */
+  async lstat(key: string): Promise<BigIntStats> {
+    if (!hasProcfs()) {
+      await this.#checkParent(key)
+      return lstat(this.at(key))
+    }
+    const fd = await this.open(key, OPEN.place)
+    try {
+      return await fstat(fd)
+    } finally {
+      closeSync(fd) // of a place, so there is nothing to wait for
+    }
+  }
+
+  /** Holds a directory while something is done in it. `at` is a way to it that no link can bend. */
+  async within<T>(key: string, use: (at: string) => Promise<T>): Promise<T> {
+    if (!hasProcfs()) {
+      await this.#checkParent(joinPath(key, 'x'))
+      return use(this.at(key))
+    }
+    const fd = await this.open(key, OPEN.directory)
+    try {
+      return await use(`/proc/self/fd/${fd}`)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  /** True when the directory was found to be inside before. What is created in it is checked again all the same. */
+  isKnown(key: string): boolean {
+    return this.#known.has(key)
+  }
+
+  remember(key: string): void {
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear()
+    this.#known.add(key)
+  }
+
+  async #openOnce(key: string, flags: number, mode?: number): Promise<number> {
+    try {
+      return await open(this.at(key), flags, mode)
+    } catch (error) {
+      const errno = errnoOf(error)
+      if (errno === 'ELOOP' || errno === 'ENOTDIR' || this.links === 'error') await this.#refuseLinks(key)
+      throw error
+    }
+  }
+
+  /** In the real parent, and not by way of a link. It may have been renamed or deleted there since. */
+  async #isInside(fd: number, key: string): Promise<boolean> {
+    if (!hasProcfs()) return (await realpath(this.at(dirname(key)))) === (await this.#realParent(key))
+    const real = this.#real as string
+    const opened = readlinkSync(`/proc/self/fd/${fd}`)
+    if (key === '') return opened === (real || '/')
+    const prefix = `${real}/${directoryPrefix(dirname(key))}`
+    return opened.startsWith(prefix) && !opened.includes('/', prefix.length)
+  }
+
+  async #checkParent(key: string): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      if ((await realpath(this.at(dirname(key)))) === (await this.#realParent(key))) return
+      await this.#lookAgain(key, attempt)
+    }
+  }
+
+  async #realParent(key: string): Promise<string> {
+    return joinPath(await this.real(), dirname(key)) || '/'
+  }
+
+  /** Why something else was opened: throws when a link was in the way, returns when it was a race, or when the root has moved. */
+  async #lookAgain(key: string, attempt: number): Promise<void> {
+    this.#real = undefined
+    this.#known.clear()
+    await this.real()
+    await this.#refuseLinks(key)
+    if (attempt >= MAX_ATTEMPTS) throw new LinkError(this.links === 'error')
+  }
+
+  async #refuseLinks(key: string): Promise<void> {
+    let at = ''
+    for (const segment of key === '' ? [] : key.split('/')) {
+      at = joinPath(at, segment)
+      const stats = await lstatOrMissing(this.at(at))
+      if (stats === undefined) return
+      if (stats.isSymbolicLink()) throw new LinkError(this.links === 'error')
+    }
+  }
+}
+
+function trimmed(path: string): string {
+  return path === '/' ? '' : path
+}
+
+/** The real path of the part that exists, and the rest as it is. */
+function realSoFar(path: string): string {
+  let rest = ''
+  for (let at = path; at !== ''; at = dirname(at)) {
+    try {
+      return joinPath(trimmed(realpathSync.native(at)), rest)
+    } catch (error) {
+      if (!isMissing(error)) break
+      rest = joinPath(basename(at), rest)
+    }
+  }
+  return path
+}

@@ -1,0 +1,282 @@
+/**
+ * A directory of this machine as a disk: the default choice of whoever runs on one server with a volume.
+ *
+ * A file on the disk is a file in the directory, under the same name and with nothing added. Writes replace atomically (atomic-write.ts),
+ * nothing leaves the root (containment.ts), what a file system has no place for is kept beside the file (sidecar.ts), and what
+ * crashed writers leave is swept (sweep.ts). Nothing is opened, and no directory made, before the first operation.
+ */
+import type { BigIntStats } from 'node:fs'
+import { resolve } from 'node:path'
+import { contentTypeOf } from '../../content-type.ts'
+import { bytesBody } from '../../content.ts'
+import { resolveRange } from '../../derive.ts'
+import type {
+  Content,
+  DeleteFailure,
+  DeleteOptions,
+  DirectoryAbility,
+  Driver,
+  FileStat,
+  ListOptions,
+  Location,
+  Page,
+  ReadOptions,
+  ReadResult,
+  Supports,
+  Visibility,
+  VisibilityAbility,
+  WriteOptions,
+  WriteResult,
+} from '../../driver.ts'
+import { ConfigurationError, FileNotFoundError, PreconditionFailedError } from '../../errors.ts'
+import { basename, dirname } from '../../path.ts'
+import { appendContent } from './append.ts'
+import { writeAtomically } from './atomic-write.ts'
+import { type LinkPolicy, Root } from './containment.ts'
+import { copyWithin, type Ends, moveWithin } from './copy-move.ts'
+import { deleteFile, deleteFiles } from './delete-files.ts'
+import { makeDirectories, removeTree } from './directories.ts'
+import { describeFile, visibilityOf } from './facts.ts'
+import { FileBody } from './file-body.ts'
+import { checkFilePath, checkPath } from './keys.ts'
+import { type Intent, isMissing, LinkError, translated } from './local-errors.ts'
+import { closeQuietly, fstat, OPEN, readFully } from './local-files.ts'
+import { Listing } from './listing.ts'
+import { setMode } from './modes.ts'
+import { extrasOf } from './sidecar.ts'
+import type { LocalSettings } from './settings.ts'
+import { Sweeper, sweepTree } from './sweep.ts'
+
+declare module '../../driver.ts' {
+  interface Layers {
+    local: LocalDriver
+  }
+}
+
+export interface LocalDriverOptions {
+  /** The directory, relative to the working directory. It is made when the first file is written. */
+  readonly root: string
+  /** Modes of what is made. Default: 0644 and 0755 public, 0600 and 0700 private. */
+  readonly permissions?: LocalPermissions | undefined
+  /** Symbolic links below the root: as if they were not there, an error, or followed as long as they stay inside it. Default: `skip`. */
+  readonly links?: LinkPolicy | undefined
+  /** A write is done when the device has it (fsync of the file and its directory). Default: false. */
+  readonly durable?: boolean | undefined
+  /** Of what is written without one. Default: `private`. */
+  readonly visibility?: Visibility | undefined
+}
+
+export interface LocalPermissions {
+  readonly file?: LocalModes | undefined
+  readonly dir?: LocalModes | undefined
+}
+
+export interface LocalModes {
+  readonly public?: number | undefined
+  readonly private?: number | undefined
+}
+
+/** Bodies up to this size are read at once, so that one that nobody reads holds nothing open. */
+const SMALL_BYTES = 256 * 1024
+
+export class LocalDriver implements Driver {
+  readonly kind = 'local'
+  readonly name = 'local'
+  readonly inner: readonly Driver[] = []
+  readonly supports: Supports = {
+    ifAbsent: true,
+    ifMatch: true,
+    rangedRead: true,
+    serverSideCopy: true,
+    metadata: true,
+    versions: false,
+    temporaryUrl: false,
+    temporaryUploadUrl: false,
+    encryptedAtRest: false,
+  }
+
+  readonly multipart = undefined
+  readonly publicUrl = undefined
+  readonly signUrl = undefined
+
+  readonly #disk: LocalSettings
+  readonly #listing: Listing
+
+  constructor({ root, permissions, links = 'skip', durable = false, visibility = 'private' }: LocalDriverOptions) {
+    if (typeof root !== 'string' || root === '') throw new ConfigurationError('a local disk needs "root", the path of a directory')
+    const contained = new Root(resolve(root), links)
+    this.#disk = {
+      root: contained,
+      fileModes: { public: permissions?.file?.public ?? 0o644, private: permissions?.file?.private ?? 0o600 },
+      directoryModes: { public: permissions?.dir?.public ?? 0o755, private: permissions?.dir?.private ?? 0o700 },
+      visibility,
+      durable,
+      sweeper: new Sweeper(contained),
+    }
+    this.#listing = new Listing(contained)
+  }
+
+  /** The permission bits; Windows has none worth the name. */
+  readonly visibility: VisibilityAbility | undefined =
+    process.platform === 'win32'
+      ? undefined
+      : {
+          get: (path, { signal }) => this.#file('read', path, signal, async (key) => visibilityOf(await this.#statFile(key))),
+          set: (path, visibility, { signal }) =>
+            this.#file('read', path, signal, (key) => setMode(this.#disk.root, key, this.#disk.fileModes[visibility])),
+        }
+
+  readonly directories: DirectoryAbility = {
+    exists: (path, { signal }) => this.#directory('read', path, signal, () => this.#isDirectory(path)),
+    create: (path, { signal, visibility }) =>
+      this.#directory('write', path, signal, async () => makeDirectories(this.#disk, await this.#disk.root.resolve(path), visibility)),
+    delete: (path, { signal }) => this.#directory('write', path, signal, () => this.#removeDirectory(path, signal)),
+  }
+
+  readonly append = (path: string, content: Content, options: WriteOptions): Promise<void> =>
+    this.#file('write', path, options.signal, async (key) => {
+      const extras = extrasOf(options, options.contentType === undefined ? undefined : await contentTypeOf(path))
+      if (options.ifAbsent) await writeAtomically(this.#disk, key, content, { ...options, extras })
+      else await appendContent(this.#disk, key, content, { ...options, extras })
+    })
+
+  async stat(path: string, { ifMatch, signal }: ReadOptions): Promise<FileStat> {
+    return this.#file('read', path, signal, async (key) => {
+      const stat = await describeFile(this.#disk.root, { path, key }, await this.#statFile(key))
+      if (ifMatch !== undefined && stat.etag !== ifMatch) throw new PreconditionFailedError()
+      return stat
+    })
+  }
+
+  async read(path: string, options: ReadOptions): Promise<ReadResult> {
+    return this.#file('read', path, options.signal, async (key) => {
+      const fd = await this.#disk.root.open(key, OPEN.read)
+      try {
+        return await this.#readOpen(fd, { path, key }, options)
+      } catch (error) {
+        await closeQuietly(fd)
+        throw error
+      }
+    })
+  }
+
+  async write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
+    return this.#file('write', path, options.signal, async (key) => {
+      const extras = extrasOf(options, options.contentType === undefined ? undefined : await contentTypeOf(path))
+      return writeAtomically(this.#disk, key, content, { ...options, extras })
+    })
+  }
+
+  async delete(paths: readonly string[], { signal }: DeleteOptions): Promise<readonly DeleteFailure[]> {
+    for (const path of paths) checkFilePath(path, this.#disk.root.at(''))
+    signal?.throwIfAborted()
+    return deleteFiles(this.#disk.root, paths, signal)
+  }
+
+  async list(directory: string, options: ListOptions): Promise<Page> {
+    return this.#directory('read', directory, options.signal, () => this.#listing.page(directory, options))
+  }
+
+  async copy(from: string, to: string, options: WriteOptions): Promise<void> {
+    await this.#both(from, to, options, (ends) => copyWithin(this.#disk, ends, options))
+  }
+
+  async move(from: string, to: string, options: WriteOptions): Promise<void> {
+    await this.#both(from, to, options, async (ends) => {
+      const { root } = this.#disk
+      const linked = ends.fromKey === (await root.resolveParent(from)) ? undefined : await root.resolveParent(from)
+      if (linked === undefined) return moveWithin({ ...this.#disk, driver: this }, ends, options)
+      // Of a link only the name goes; the file that it leads to has another.
+      await copyWithin(this.#disk, ends, options)
+      if (ends.fromKey !== ends.toKey) await root.within(dirname(linked), (at) => deleteFile(root, at, basename(linked)))
+    })
+  }
+
+  /** The real path, so that disks whose roots overlap agree about a file. */
+  locate(path: string): Location {
+    return { store: 'file:', key: this.#disk.root.locate(path) }
+  }
+
+  /** Removes what crashed writers left, in the whole tree. @returns how many files it removed */
+  async sweep(): Promise<number> {
+    return translated('read', () => sweepTree(this.#disk.root))
+  }
+
+  async close(): Promise<void> {
+    this.#listing.close()
+    await this.#disk.sweeper.close()
+  }
+
+  async #readOpen(fd: number, file: { readonly path: string; readonly key: string }, options: ReadOptions): Promise<ReadResult> {
+    const stats = await fstat(fd)
+    if (!stats.isFile()) throw new FileNotFoundError()
+    const stat = await describeFile(this.#disk.root, file, stats)
+    if (options.ifMatch !== undefined && stat.etag !== options.ifMatch) throw new PreconditionFailedError()
+    const { start, end } = resolveRange(options.range, stat.size)
+    if (end - start > SMALL_BYTES) return { stat, body: new FileBody(fd, { start, end }, options.signal) }
+    const buffer = Buffer.allocUnsafeSlow(end - start)
+    const length = await readFully(fd, buffer, start)
+    await closeQuietly(fd)
+    return { stat, body: bytesBody(length === buffer.byteLength ? buffer : buffer.subarray(0, length)) }
+  }
+
+  async #statFile(key: string): Promise<BigIntStats> {
+    const stats = await this.#disk.root.stat(key)
+    if (!stats.isFile()) throw new FileNotFoundError()
+    return stats
+  }
+
+  async #isDirectory(path: string): Promise<boolean> {
+    if (path === '') return true // made at the first write, and a directory until then too
+    try {
+      const { root } = this.#disk
+      return (await root.stat(await root.resolve(path))).isDirectory()
+    } catch (error) {
+      if (isMissing(error) || (error instanceof LinkError && !error.refused)) return false
+      throw error
+    }
+  }
+
+  async #removeDirectory(path: string, signal: AbortSignal | undefined): Promise<number> {
+    const { root } = this.#disk
+    try {
+      const key = await root.resolveParent(path)
+      const stats = await root.lstat(key)
+      if (stats.isDirectory()) return await removeTree(root, key, signal)
+      if (stats.isSymbolicLink()) await root.within(dirname(key), (at) => deleteFile(root, at, basename(key)))
+      return 0
+    } catch (error) {
+      if (isMissing(error)) return 0
+      throw error
+    }
+  }
+
+  /** The beginning of every operation on a file: nothing is touched for a bad path or an aborted signal. */
+  #file<T>(intent: Intent, path: string, signal: AbortSignal | undefined, act: (key: string) => Promise<T>): Promise<T> {
+    return translated(intent, async () => {
+      checkFilePath(path, this.#disk.root.at(''))
+      signal?.throwIfAborted()
+      return act(this.#disk.root.links === 'follow' ? await this.#disk.root.resolve(path) : path)
+    })
+  }
+
+  #directory<T>(intent: Intent, path: string, signal: AbortSignal | undefined, act: () => Promise<T>): Promise<T> {
+    return translated(intent, async () => {
+      checkPath(path, this.#disk.root.at(''))
+      signal?.throwIfAborted()
+      return act()
+    })
+  }
+
+  /** A source that is missing is `not_found`, and what stands in the target's way `already_exists`. */
+  async #both(from: string, to: string, { signal }: WriteOptions, act: (ends: Ends) => Promise<void>): Promise<void> {
+    const { root } = this.#disk
+    for (const path of [from, to]) await translated('read', async () => checkFilePath(path, root.at('')))
+    signal?.throwIfAborted()
+    const fromKey = await this.#file('read', from, signal, async (key) => {
+      await this.#statFile(key)
+      return key
+    })
+    await this.#file('write', to, signal, (toKey) => act({ from, to, fromKey, toKey }))
+  }
+}
