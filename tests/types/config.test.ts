@@ -3,11 +3,13 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals'
 import { buildPackage, TSC } from '../support/built-package.ts'
 
 /** What users compile against is the built package, under its name: an augmentation reaches it only through `export *`. */
 let project = ''
+
+jest.setTimeout(60_000) // each case runs the compiler
 
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'stowage-types-'))

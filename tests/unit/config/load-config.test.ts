@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals'
 import { loadConfig } from '../../../src/config/load-config.ts'
 import { buildPackage } from '../../support/built-package.ts'
 
@@ -11,14 +11,15 @@ import { buildPackage } from '../../support/built-package.ts'
  * Each case is a project folder of its own and a process of its own, because what matters is how Node itself loads the file.
  * The package is the built one, so that it loads where Node strips no types, too.
  */
+jest.setTimeout(60_000) // each case starts processes
+
 const run = promisify(execFile)
 let parent = ''
 let project = ''
-let packages = ''
 
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'stowage-load-'))
-  packages = await buildPackage(parent)
+  await buildPackage(parent)
 }, 60_000)
 
 beforeEach(async () => {
@@ -43,7 +44,7 @@ async function load(
     await writeFile(join(project, path), content)
   }
   const script = `
-    import { loadConfig } from ${JSON.stringify(join(packages, 'stowage/dist/config/load-config.js'))}
+    import { loadConfig } from 'stowage'
     loadConfig().then(
       (config) => console.log(JSON.stringify({ config })),
       ({ code, message, cause }) => console.log(JSON.stringify({ error: { code, message, cause: cause?.message } })),
@@ -159,6 +160,21 @@ const NO_JITI = `
       return next(specifier, context)
     },
   })`
+
+describe('the configuration file that imports stowage', () => {
+  const config = `import { defineConfig, env } from 'stowage'
+    export default defineConfig({ disks: { s3: { driver: 's3', region: env('NO_REGION'), bucket: env('NO_BUCKET') } } })`
+  const script = `import('stowage').then(({ Storage }) => Storage.disk('s3').get('a.txt')).catch((error) => console.log(error.message))`
+
+  it.each([
+    ['Node', MODULE],
+    ['jiti', COMMONJS],
+  ])('has the same stowage as the app, loaded by %s: unset variables are told', async (_, files) => {
+    await load({ ...files, 'config/filesystems.ts': config })
+    const { stdout } = await run(process.execPath, ['--eval', script], { cwd: project, env: { PATH: process.env['PATH'] } })
+    expect(stdout).toContain('disk "s3" needs "bucket" (unset: NO_BUCKET)')
+  })
+})
 
 describe('in a test runner that loads modules itself', () => {
   it.each<[string, string]>([
