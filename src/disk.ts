@@ -9,7 +9,18 @@
  */
 import { checkDisk } from './check.ts'
 import type { Readable } from 'node:stream'
-import { abandon, collect, type Contents, discard, isIterable, toContent, toReadable, withChecksum, withProgress } from './content.ts'
+import {
+  abandon,
+  collect,
+  type Contents,
+  discard,
+  isBlob,
+  isIterable,
+  toContent,
+  toReadable,
+  withChecksum,
+  withProgress,
+} from './content.ts'
 import { contentDisposition } from './content-disposition.ts'
 import { copyBetween, moveBetween, type Place } from './copy-between.ts'
 import { abortableContent, type CallLimits, CLEANUP_GRACE_MS, type Deadline, startDeadline, watchedBody } from './deadline.ts'
@@ -65,6 +76,14 @@ interface Call {
   readonly path: string
   readonly signal: AbortSignal | undefined
   readonly deadline: Deadline | undefined
+}
+
+/** A file on its way to the driver. */
+interface Written {
+  readonly path: string
+  readonly content: Content
+  /** What the content itself says its type is; the caller's word goes first. */
+  readonly contentType: string | undefined
 }
 
 /** Verbs that change something: when aborted, they get time to clean up before the caller is told. */
@@ -161,7 +180,11 @@ export abstract class Filesystem {
 
   /** Creates or replaces the file, parents included. Readers see the old or the new file, never a part; a failure leaves the old one. */
   async put(path: string, contents: Contents, options: judge.PutOptions = {}): Promise<judge.PutResult> {
-    return this.#write('write', path, options, () => toContent(contents), contents)
+    return this.#write(path, options, contents, async (normal) => ({
+      path: normal,
+      content: toContent(contents),
+      contentType: typeOfBlob(contents),
+    }))
   }
 
   /** `put`, for streams and iterables of unknown length. Memory stays bounded. */
@@ -171,12 +194,21 @@ export abstract class Filesystem {
 
   /** Stores the file under a random name that keeps a safe extension. A string is the path of a local file. @returns where it is */
   async putFile(directory: string, file: FileSource, options: judge.PutOptions = {}): Promise<judge.PutResult> {
-    return this.#putFile(directory, file, options, (own) => randomName(own))
+    const make = async (parent: string): Promise<Written> => {
+      const { content, name, type } = await fileContent(file)
+      return { path: joinPath(parent, randomName(name)), content, contentType: type }
+    }
+    return this.#write(directory, options, file, make, normalizePath)
   }
 
   /** Stores the file under one name, which must be a single segment. A string is the path of a local file. */
   async putFileAs(directory: string, file: FileSource, name: string, options: judge.PutOptions = {}): Promise<judge.PutResult> {
-    return this.#putFile(directory, file, options, () => checkSegment(name))
+    const make = async (parent: string): Promise<Written> => {
+      const path = joinPath(parent, checkSegment(name))
+      const { content, type } = await fileContent(file)
+      return { path, content, contentType: type }
+    }
+    return this.#write(directory, options, file, make, normalizePath)
   }
 
   /** Adds to the end of a file, creating it. Native where the store can; else it is rewritten under `ifMatch`, so nobody's bytes are lost. */
@@ -471,48 +503,28 @@ export abstract class Filesystem {
     }
   }
 
+  /** @param source what the content is made of, to be given up when nothing is written */
   async #write(
-    operation: 'write',
     path: string,
     options: judge.PutOptions,
-    make: () => Content,
     source: unknown,
+    make: (parent: string) => Promise<Written>,
+    judgePath = normalizeFilePath,
   ): Promise<judge.PutResult> {
     try {
-      const write = async ({ driver, mount, path, deadline, signal }: Call): Promise<judge.PutResult> => {
+      const write = async ({ driver, mount, path: normal, deadline, signal }: Call): Promise<judge.PutResult> => {
         judge.judgeWriteOptions(options, driver)
-        const content = prepared(make(), options, deadline)
-        const result = await driver.write(path, content, { ...writeOptions(options, mount), signal })
-        return { path, ...result }
-      }
-      return await this.#run(operation, path, options, write, normalizeFilePath)
-    } catch (error) {
-      abandon(source)
-      throw error
-    }
-  }
-
-  async #putFile(
-    directory: string,
-    file: FileSource,
-    options: judge.PutOptions,
-    name: (own: string | undefined) => string,
-  ): Promise<judge.PutResult> {
-    try {
-      const put = async ({ driver, mount, path: parent, deadline, signal }: Call): Promise<judge.PutResult> => {
-        judge.judgeWriteOptions(options, driver)
-        const { content, name: own, type } = await fileContent(file)
-        const path = normalizeFilePath(joinPath(parent, name(own)))
+        const { path, content, contentType } = await make(normal)
         const result = await driver.write(path, prepared(content, options, deadline), {
-          contentType: type,
           ...writeOptions(options, mount),
+          contentType: options.contentType ?? contentType,
           signal,
         })
         return { path, ...result }
       }
-      return await this.#run('write', directory, options, put)
+      return await this.#run('write', path, options, write, judgePath)
     } catch (error) {
-      abandon(file)
+      abandon(source)
       throw error
     }
   }
@@ -685,6 +697,11 @@ async function getBytes(
   const { start, end } = resolveRange(range, stat.size)
   const whole = deadline === undefined || body.bytes !== undefined
   return collect(whole ? body : watchedBody(body, { deadline }), { expected: end - start, maxBytes })
+}
+
+/** The type that a Blob or File says it has. */
+function typeOfBlob(contents: Contents): string | undefined {
+  return isBlob(contents) && contents.type !== '' ? contents.type : undefined
 }
 
 async function parsed<T>(text: string, schema: judge.StandardSchema<T> | undefined): Promise<T> {
