@@ -34,6 +34,7 @@ export class Slot {
   #built: Built | Promise<Built> | undefined
   /** The generation in which what was built is known to be good. */
   #checked = -1
+  #building = false
 
   constructor(name: string, config: DiskConfig, neighbours: Neighbours) {
     this.name = name
@@ -82,9 +83,20 @@ export class Slot {
     return this.#build()
   }
 
+  #construct(): Built | Promise<Built> {
+    // Configurations are judged for circles; what a factory of `extend` resolves shows only now.
+    if (this.#building) throw new ConfigurationError(`disks reference each other: ${this.name} → … → ${this.name}`)
+    this.#building = true
+    try {
+      return construct(this.name, this.config, this.#neighbours)
+    } finally {
+      this.#building = false
+    }
+  }
+
   #build(): Mount | Promise<Mount> {
     const generation = this.#neighbours.generation()
-    const built = construct(this.name, this.config, this.#neighbours)
+    const built = this.#construct()
     const settle = (done: Built): Mount => {
       this.#built = done
       this.#checked = generation

@@ -128,7 +128,7 @@ export class StorageManager<Name extends string = string> extends Filesystem {
   build(config: DiskConfig, { name = 'on-demand' }: { readonly name?: string | undefined } = {}): Disk {
     const disks = Object.fromEntries(Array.from(this.#slots.values(), (slot) => [slot.name, slot.config]))
     rememberUnset(config)
-    validateDisk(name, config, { disks, names: this.#disks.keys(), extensions: this.#extensions })
+    validateDisk(name, config, { disks, names: this.#disks.keys(), extensions: this.#extensions, unnamed: true })
     const slot = this.#slot(name, config)
     return new Disk({ name, mount: () => this.#allowed(slot.mount()), close: () => slot.close() })
   }
