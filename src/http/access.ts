@@ -19,7 +19,7 @@ export interface ServableDisk {
 /** What the handler needs of a storage: `Storage` and every `StorageManager` have it. */
 export interface ServableStorage {
   readonly names: readonly string[]
-  disk(name: string): ServableDisk
+  disk(name?: string): ServableDisk // optional, as in every StorageManager: only so do those with names of their own fit
   /** Finds the configuration where there is none yet, and waits for drivers that are still being made. */
   load?(): Promise<unknown>
 }

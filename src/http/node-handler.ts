@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Handler } from './handler.ts'
 
-const MAX_UNREAD_BYTES = 8 * 1024 * 1024 // of a refused upload, so that the client gets to read the answer
+const MAX_UNREAD_BYTES = 8 * 1024 * 1024
 const UNFETCHABLE: ReadonlySet<string | undefined> = new Set(['CONNECT', 'TRACE', 'TRACK']) // Request refuses them
 
 export function toNodeHandler(handler: Handler): (req: IncomingMessage, res: ServerResponse) => void {
@@ -17,7 +17,12 @@ export function toNodeHandler(handler: Handler): (req: IncomingMessage, res: Ser
     res.once('close', () => {
       if (!res.writableFinished) controller.abort()
     })
-    respond(handler, req, { res, signal: controller.signal }).catch(() => fail(res))
+    respond(handler, req, { res, signal: controller.signal })
+      .catch(() => fail(res))
+      .then(
+        () => dropUnread(req),
+        () => res.destroy(),
+      )
   }
 }
 
@@ -35,7 +40,6 @@ async function respond(handler: Handler, req: IncomingMessage, { res, signal }: 
     await response.body.cancel()
     res.end()
   } else await send(response.body, res)
-  dropUnread(req)
 }
 
 async function handleRequest(handler: Handler, req: IncomingMessage, signal: AbortSignal): Promise<Response> {
@@ -44,22 +48,23 @@ async function handleRequest(handler: Handler, req: IncomingMessage, signal: Abo
   return request === undefined ? new Response(null, { status: 400 }) : handler(request)
 }
 
-/** Undefined when the request's target is no URL. */
+/** Undefined for what is no URL, or one that no Request takes. */
 function toRequest(req: IncomingMessage, signal: AbortSignal): Request | undefined {
-  const target = (req as { originalUrl?: string | undefined }).originalUrl ?? req.url ?? '/' // frameworks cut the path they are mounted at off `url`
-  const protocol = 'encrypted' in req.socket ? 'https' : 'http'
+  const target = (req as { originalUrl?: string | undefined }).originalUrl ?? req.url ?? '/' // frameworks cut their mount path off `url`
   const host = /^[\w.:[\]-]+$/.test(req.headers.host ?? '') ? req.headers.host : 'localhost'
-  const text = target.startsWith('/') ? `${protocol}://${host}${target}` : target
-  if (!URL.canParse(text)) return undefined
+  const url = target.startsWith('/') ? `${'encrypted' in req.socket ? 'https' : 'http'}://${host}${target}` : target
   const headers = new Headers()
   for (let i = 0; i + 1 < req.rawHeaders.length; i += 2) {
     const name = req.rawHeaders[i] as string
     if (!name.startsWith(':')) headers.append(name, req.rawHeaders[i + 1] as string)
   }
   const { method = 'GET' } = req
-  return method === 'GET' || method === 'HEAD'
-    ? new Request(text, { method, headers, signal })
-    : new Request(text, { method, headers, signal, body: requestBody(req), duplex: 'half' })
+  const hasBody = method !== 'GET' && method !== 'HEAD'
+  try {
+    return new Request(url, { method, headers, signal, ...(hasBody && { body: requestBody(req), duplex: 'half' }) })
+  } catch {
+    return undefined
+  }
 }
 
 /** Cancelling leaves the socket open for the answer. */
@@ -101,6 +106,7 @@ function writable(res: ServerResponse): Promise<void> {
   })
 }
 
+/** Reads what is left of a refused upload, so that its client gets to read the answer; not all of it. */
 function dropUnread(req: IncomingMessage): void {
   if (req.readableEnded) return
   let left = MAX_UNREAD_BYTES

@@ -307,3 +307,11 @@ describe('200 MiB over a socket', () => {
     30_000,
   )
 })
+
+describe('createHandler', () => {
+  it('takes a manager that knows the names of its disks', async () => {
+    const typed = new StorageManager({ disks: { only: { driver: 'memory' } } })
+    expect((await createHandler(typed)(new Request('http://localhost/storage/only/a'))).status).toBe(403)
+    await typed.close()
+  })
+})

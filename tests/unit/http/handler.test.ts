@@ -30,7 +30,7 @@ function diskOf(driver: Driver, options: Partial<ServedOptions> = {}): Disk {
 }
 
 function storageOf(disks: Record<string, Disk>): ServableStorage {
-  return { names: Object.keys(disks), disk: (name) => disks[name] as Disk }
+  return { names: Object.keys(disks), disk: (name = '') => disks[name] as Disk }
 }
 
 async function write(path: string, contents: string, options: WriteOptions = {}): Promise<void> {
@@ -381,7 +381,7 @@ describe('finding the disk', () => {
     const broken = { driver: memory, layer: () => { throw new errors.ConfigurationError() } } // biome-ignore format: one line
     const more = {
       names: ['broken', 'plain', 'wrapping', 'linked', 'unsigned'],
-      disk: (name: string) =>
+      disk: (name = '') =>
         ({
           broken,
           plain: new Disk(memory),
@@ -397,7 +397,7 @@ describe('finding the disk', () => {
   it('asks only for disks whose name is in the URL', async () => {
     const asked: string[] = []
     const names = ['a', 'b', 'storage', 'c']
-    await ask('/storage/b/c.txt', {}, { names, disk: (name) => (asked.push(name), new Disk(memory)) })
+    await ask('/storage/b/c.txt', {}, { names, disk: (name = '') => (asked.push(name), new Disk(memory)) })
     expect(asked).toEqual(['b', 'storage'])
   })
 
@@ -433,7 +433,7 @@ describe('finding the disk', () => {
       get names() {
         return names
       },
-      disk: (name) => storage.disk(name),
+      disk: (name = '') => storage.disk(name),
       load: async () => {
         loads++
         names = ['local']
@@ -448,7 +448,7 @@ describe('finding the disk', () => {
     let made = false
     const slow: ServableStorage = {
       names: ['local'],
-      disk: (name) => {
+      disk: (name = '') => {
         if (!made) throw new errors.ConfigurationError('not ready')
         return storage.disk(name)
       },
