@@ -47,23 +47,11 @@ declare module '../driver.ts' {
 
 /** @throws ConfigurationError for a base URL with a query or a fragment */
 export function served(options: ServedOptions): Decorator {
-  const { disk, secret, visibility, now = () => new Date() } = options
-  const serving = options.publicUrl === undefined || options.url !== undefined || secret !== undefined
-  const url = serving ? baseUrl(options.url ?? '/storage') : undefined
-  const signed = url === undefined ? undefined : `${url}/${encodeSegment(disk)}`
+  const { disk, visibility } = options
   const publicBase = options.publicUrl === undefined ? undefined : baseUrl(options.publicUrl)
-
-  async function signUrl(path: string, request: SignOptions): Promise<SignedRequest> {
-    const { method, expiresAt, contentType } = request
-    const query = signQuery({ disk, method, path }, request, { keys: signingKeys(secret), expiresAt })
-    const headers = method === 'PUT' && contentType !== undefined ? { 'Content-Type': contentType } : {}
-    return { url: `${signed}/${encodePath(path)}?${query}`, method, headers }
-  }
-
-  function verify(method: SignedTarget['method'], path: string, query: URLSearchParams): Grant | undefined {
-    return serving ? verifyQuery({ disk, method, path }, query, { keys: signingKeys(secret), now: now() }) : undefined
-  }
-
+  const serving = publicBase === undefined || options.url !== undefined || options.secret !== undefined
+  const url = serving ? baseUrl(options.url ?? '/storage') : undefined
+  const root = url === undefined ? undefined : `${url}/${encodeSegment(disk)}`
   return (inner) => ({
     kind: 'served',
     name: `served(${inner.name})`,
@@ -72,13 +60,13 @@ export function served(options: ServedOptions): Decorator {
     disk,
     url,
     diskVisibility: visibility,
-    verify,
+    verify: verifier(options, serving),
     visibility: inner.visibility,
     directories: inner.directories,
     multipart: inner.multipart,
     append: inner.append?.bind(inner),
-    publicUrl: publicUrlOf(inner, publicBase, signed),
-    signUrl: serving ? signUrl : inner.signUrl?.bind(inner),
+    publicUrl: publicUrlOf(inner, publicBase, root),
+    signUrl: root === undefined ? inner.signUrl?.bind(inner) : signer(options, root),
     stat: (path, options) => inner.stat(path, options),
     read: (path, options) => inner.read(path, options),
     write: (path, content, options) => inner.write(path, content, options),
@@ -91,10 +79,25 @@ export function served(options: ServedOptions): Decorator {
   })
 }
 
-function publicUrlOf(inner: Driver, publicBase: string | undefined, served: string | undefined): Driver['publicUrl'] {
+/** @param root what the URLs of the disk begin with */
+function signer({ disk, secret }: ServedOptions, root: string): (path: string, request: SignOptions) => Promise<SignedRequest> {
+  return async (path, request) => {
+    const { method, expiresAt, contentType } = request
+    const query = signQuery({ disk, method, path }, request, { keys: signingKeys(secret), expiresAt })
+    const headers = method === 'PUT' && contentType !== undefined ? { 'Content-Type': contentType } : {}
+    return { url: `${root}/${encodePath(path)}?${query}`, method, headers }
+  }
+}
+
+function verifier({ disk, secret, now = () => new Date() }: ServedOptions, serving: boolean): ServedDriver['verify'] {
+  return (method, path, query) =>
+    serving ? verifyQuery({ disk, method, path }, query, { keys: signingKeys(secret), now: now() }) : undefined
+}
+
+function publicUrlOf(inner: Driver, publicBase: string | undefined, root: string | undefined): Driver['publicUrl'] {
   if (publicBase !== undefined) return async (path) => `${publicBase}/${encodePath(path)}`
   if (inner.publicUrl !== undefined) return inner.publicUrl.bind(inner)
-  return served === undefined ? undefined : async (path) => `${served}/${encodePath(path)}`
+  return root === undefined ? undefined : async (path) => `${root}/${encodePath(path)}`
 }
 
 function signing(inner: Supports): Supports {
