@@ -274,7 +274,7 @@ export class PartialFailureError extends StorageError {
     const failures = context.failures ?? []
     super(
       message ?? summary(failures),
-      { retryable: failures.length > 0 && failures.every((f) => f.error.retryable), ...context },
+      { ...context, retryable: context.retryable ?? (failures.length > 0 && failures.every((f) => f.error.retryable)) },
       'partial_failure',
     )
     this.failures = failures
@@ -316,5 +316,10 @@ export function toStorageError(error: unknown, context: ErrorContext = {}): Stor
   if (isStorageError(error)) return error
   const message =
     error instanceof Error || (typeof error === 'object' && error !== null && 'message' in error) ? String(error.message) : String(error)
-  return new StorageError(message || undefined, { ...context, cause: error })
+  return new StorageError(withoutSecrets(message) || undefined, { ...context, cause: error })
+}
+
+/** A foreign message without the credentials and the query of the URLs in it: that is where signatures are. */
+function withoutSecrets(message: string): string {
+  return message.replace(/\b([a-z][\w+.-]*:\/\/)(?:[^\s/?#@"'<>]*@)?([^\s?#"'<>]*)(?:\?[^\s"'<>]*)?/gi, '$1$2')
 }
