@@ -71,9 +71,7 @@ async function streamLargeFile(disk: Disk, total: number): Promise<void> {
     },
   })
   const seconds = (performance.now() - started) / 1_000
-  tell(
-    `wrote ${LARGE} in ${seconds.toFixed(1)} s; the process grew by ${((rssPeak - rssBefore) / MB).toFixed(0)} MB at most meanwhile`,
-  )
+  tell(`wrote ${LARGE} in ${seconds.toFixed(1)} s; the process grew by ${((rssPeak - rssBefore) / MB).toFixed(0)} MB at most meanwhile`)
   const stored = await disk.checksum(LARGE, { algorithm: 'sha256' })
   if (stored !== sent.digest('hex')) throw new Error('what was stored is not what was sent')
   tell(`read it back: SHA-256 ${stored.slice(0, 16)}… is that of what was sent`)

@@ -81,7 +81,14 @@ describe('the code in the documentation', () => {
   }, 60_000)
 
   it('finds an error, and says on which line of the page it is', async () => {
-    const wrong = { ...(await sixLines()), page: 'wrong.md', line: 7, file: undefined, code: 'Storage.disk(1)\n', prelude: "import { Storage } from 'stowage'" }
+    const wrong = {
+      ...(await sixLines()),
+      page: 'wrong.md',
+      line: 7,
+      file: undefined,
+      code: 'Storage.disk(1)\n',
+      prelude: "import { Storage } from 'stowage'",
+    }
     expect(await compile([await place(wrong, 'pages/wrong.md')])).toMatch(/line-7\.ts\(7,14\): error TS2345/)
   })
 })
