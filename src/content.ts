@@ -7,7 +7,7 @@
  *
  * Nothing here buffers a whole body but `collect`, whose callers asked for it.
  */
-import { Readable } from 'node:stream'
+import { isDisturbed, Readable } from 'node:stream'
 import { isAnyArrayBuffer } from 'node:util/types'
 import { createDigest } from './digest.ts'
 import type { Body, Checksum, Content } from './driver.ts'
@@ -30,6 +30,7 @@ export function toContent(contents: Contents): Content {
   if (isNodeStream(contents)) return onceContent(nodeChunks(checkUnread(contents)))
   if (isWebStream(contents)) {
     if (contents.locked) throw new InvalidArgumentError('the stream is locked: somebody else is reading it')
+    if (isDisturbed(contents)) throw new InvalidArgumentError('the stream was read or cancelled already: pass a fresh one')
     return onceContent(webChunks(contents))
   }
   if (Array.isArray(contents)) return { size: undefined, replayable: true, bytes: undefined, stream: () => iterableChunks(contents) }
@@ -126,6 +127,7 @@ export async function collect(
   for await (const chunk of body) {
     length += chunk.byteLength
     if (length > maxBytes) throw tooLarge(maxBytes)
+    if (expected !== undefined && length > expected) throw wrongLength(length, expected)
     chunks.push(chunk)
   }
   return checkedLength(chunks.length === 1 ? asBuffer(chunks[0] as Uint8Array) : Buffer.concat(chunks, length), expected, maxBytes)
@@ -146,6 +148,17 @@ export function wrongLength(received: number, expected: number): UnavailableErro
   return new UnavailableError(`the body has ${received} bytes instead of ${expected}: the connection was cut or the file changed`)
 }
 
+/** A body that fails when it ends early or goes on too long, so that whoever writes it leaves the old file. */
+export async function* wholeBody(body: Body, expected: number): AsyncGenerator<Uint8Array, undefined> {
+  let received = 0
+  for await (const chunk of body) {
+    received += chunk.byteLength
+    if (received > expected) throw wrongLength(received, expected)
+    yield chunk
+  }
+  if (received !== expected) throw wrongLength(received, expected)
+}
+
 /** A view on bytes as a Buffer, without copying. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -158,6 +171,11 @@ export async function discard(body: Body): Promise<void> {
   } catch {
     // Nobody wants the bytes, so nobody wants to know why they could not be had.
   }
+}
+
+/** Keeps a Node stream that fails before it is read from ending the process: the failure is met when it is read. */
+export function holdErrors(contents: unknown): void {
+  if (isNodeStream(contents)) contents.on('error', () => undefined)
 }
 
 /** Destroys a source that will not be read after all, so that it does not stay open. */
@@ -197,6 +215,8 @@ function onceContent(source: AsyncIterable<Uint8Array>): Content {
 
 function checkUnread(stream: Readable): Readable {
   if (stream.errored) throw new InvalidArgumentError(`the stream has failed already: ${stream.errored.message}`, { cause: stream.errored })
+  if (typeof stream.read !== 'function')
+    throw new InvalidArgumentError('cannot write a stream that is only written to: pass one to read from')
   if (stream.destroyed || stream.readableEnded || stream.readableDidRead || !stream.readable) {
     throw new InvalidArgumentError('the stream was read already: pass a fresh one')
   }

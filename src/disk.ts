@@ -14,6 +14,7 @@ import {
   collect,
   type Contents,
   discard,
+  holdErrors,
   isBlob,
   isIterable,
   toContent,
@@ -511,6 +512,7 @@ export abstract class Filesystem {
     make: (parent: string) => Promise<Written>,
     judgePath = normalizeFilePath,
   ): Promise<judge.PutResult> {
+    holdErrors(source)
     try {
       const write = async ({ driver, mount, path: normal, deadline, signal }: Call): Promise<judge.PutResult> => {
         judge.judgeWriteOptions(options, driver)
@@ -530,6 +532,7 @@ export abstract class Filesystem {
   }
 
   async #extend(side: 'append' | 'prepend', path: string, contents: Contents, options: judge.AppendOptions): Promise<judge.PutResult> {
+    holdErrors(contents)
     try {
       const extend = async ({ driver, mount, path, deadline, signal }: Call): Promise<judge.PutResult> => {
         judge.judgeWriteOptions(options, driver)
