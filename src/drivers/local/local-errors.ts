@@ -42,7 +42,7 @@ const CODES = {
   ESTALE: 'unavailable',
 } satisfies Record<string, ErrorCode>
 
-const IN_THE_WAY: ReadonlySet<string> = new Set(['ENOTDIR', 'EISDIR', 'ENXIO', 'EEXIST', 'ENOTEMPTY'])
+const IN_THE_WAY: ReadonlySet<string> = new Set(['ENOTDIR', 'EISDIR', 'ENXIO', 'ENOTEMPTY'])
 
 /** A symbolic link, or another spelling, where a plain name was expected. */
 export class LinkError extends Error {
@@ -73,7 +73,7 @@ export function toLocalError(error: unknown, intent: Intent): unknown {
   }
   if (!Object.hasOwn(CODES, errno)) return error
   const [Failure, reason] = ERRORS[CODES[errno as keyof typeof CODES]]
-  return new Failure(`${reason} (${errno})`, { cause: error })
+  return new Failure(reason && `${reason} (${errno})`, { cause: error })
 }
 
 /** The errno code of a system error; `''` for anything else. */
@@ -103,10 +103,13 @@ function linkError(error: LinkError, intent: Intent): StorageError {
 }
 
 const ERRORS = {
-  not_found: [FileNotFoundError, 'not found'],
-  already_exists: [FileExistsError, 'already exists'],
+  not_found: [FileNotFoundError, undefined],
+  already_exists: [FileExistsError, undefined],
   permission_denied: [PermissionDeniedError, 'the file system refuses it'],
   quota_exceeded: [QuotaExceededError, 'the file system is full, or the file is too large for it'],
   invalid_path: [InvalidPathError, 'the file system does not take this name'],
   unavailable: [UnavailableError, 'the file system is busy or failing'],
-} satisfies Record<(typeof CODES)[keyof typeof CODES], readonly [new (message: string, context: ErrorContext) => StorageError, string]>
+} satisfies Record<
+  (typeof CODES)[keyof typeof CODES],
+  readonly [new (message: string | undefined, context: ErrorContext) => StorageError, string | undefined]
+>
