@@ -32,7 +32,7 @@ export async function appendContent(disk: LocalSettings, key: string, content: C
 async function appendBytes(disk: LocalSettings, key: string, bytes: Uint8Array, options: AppendOptions): Promise<void> {
   options.signal?.throwIfAborted()
   const { fd, made } = await openToAppend(disk, key, options)
-  const before = await writeAndClose(fd, async () => {
+  const before = await writeAndClose(fd, false, async () => {
     const stats = await fstat(fd)
     if (!stats.isFile()) throw new FileExistsError('a directory, or something else that is no file, is in the way')
     if (options.ifMatch !== undefined && (made || etagOf(stats) !== options.ifMatch)) throw new PreconditionFailedError()

@@ -16,7 +16,8 @@ import { etagOf } from './facts.ts'
 import { errnoOf } from './local-errors.ts'
 import {
   createFile,
-  exists,
+  existsSoon,
+  factsOf,
   fsync,
   link,
   lstat,
@@ -54,18 +55,16 @@ export async function writeAtomically(
   { extras, ...options }: Pick<WriteOptions, 'visibility' | 'ifAbsent' | 'ifMatch' | 'signal'> & { readonly extras: Extras | undefined },
 ): Promise<WriteResult> {
   const mode = disk.fileModes[options.visibility ?? disk.visibility]
-  const sidecar = sidecarExists(disk, key)
   const temp = joinPath(dirname(key), tempName())
   const fd = await openTemp(disk, temp, { mode, visibility: options.visibility })
   try {
-    const closing = await writeAndClose(fd, async () => {
+    const stats = await writeAndClose(fd, disk.root.inMemory, async () => {
       await writeContent(fd, content, options.signal)
       if (disk.durable) await fsync(fd)
-      return { stats: lstat(disk.root.at(temp)) } // at the same time as the close
+      return factsOf(fd, disk.root.inMemory)
     })
-    const stats = await closing.stats
     await fitMode(disk.root.at(temp), stats, mode)
-    return await commit(disk, key, { temp, stats, extras, sidecarSeen: await sidecar }, options)
+    return await commit(disk, key, { temp, stats, extras, sidecarSeen: await sidecarExists(disk, key) }, options)
   } catch (error) {
     await unlinkQuietly(disk.root.at(temp))
     throw error
@@ -73,8 +72,8 @@ export async function writeAtomically(
 }
 
 /** Whether the name has a sidecar, valid or not. */
-export function sidecarExists(disk: LocalSettings, key: string): Promise<boolean> {
-  return exists(disk.root.at(joinPath(dirname(key), ownName('meta', basename(key)))))
+export function sidecarExists({ root }: LocalSettings, key: string): boolean | Promise<boolean> {
+  return existsSoon(root.at(joinPath(dirname(key), ownName('meta', basename(key)))), root.inMemory)
 }
 
 /** Opens a temporary file, and makes the directory it is in if need be. */

@@ -13,7 +13,7 @@ import { closeSync, existsSync, readlinkSync, realpathSync } from 'node:fs'
 import { basename, directoryPrefix, dirname, joinPath } from '../../path.ts'
 import { HIDDEN_PREFIX } from './keys.ts'
 import { errnoOf, isMissing, LinkError } from './local-errors.ts'
-import { close, fstat, lstat, lstatOrMissing, OPEN, open, realpath, unlinkQuietly } from './local-files.ts'
+import { close, factsOf, keepsFactsInMemory, lstat, lstatOrMissing, OPEN, open, realpath, unlinkQuietly } from './local-files.ts'
 
 /** What becomes of symbolic links below the root: as if they were not there, an error, or followed while they stay inside. */
 export type LinkPolicy = 'skip' | 'error' | 'follow'
@@ -35,6 +35,9 @@ export class Root {
   /** Absolute, as configured; without a slash at its end. */
   readonly #path: string
   #real: string | undefined
+  /** Whether the real path is that of a root that is there. */
+  #checked = false
+  #inMemory = false
   readonly #known = new Set<string>()
 
   constructor(path: string, links: LinkPolicy) {
@@ -49,8 +52,17 @@ export class Root {
 
   /** The root's own real path, without a slash at its end. @throws ENOENT before the root is made */
   async real(): Promise<string> {
-    this.#real ??= trimmed(await realpath(this.at('')))
+    if (this.#real !== undefined && this.#checked) return this.#real
+    const [real, inMemory] = await Promise.all([realpath(this.at('')), keepsFactsInMemory(this.at(''))])
+    this.#inMemory = inMemory
+    this.#checked = true
+    this.#real = trimmed(real)
     return this.#real
+  }
+
+  /** Whether the facts about an open file can be had without waiting. */
+  get inMemory(): boolean {
+    return this.#inMemory
   }
 
   /** The real path of a key, without a look at what is there. */
@@ -89,7 +101,7 @@ export class Root {
 
   /** Opens what is at the key itself. @throws LinkError when a link is on the way; what was created there is removed again */
   async open(key: string, flags: number, mode?: number): Promise<number> {
-    if (this.#real === undefined) await this.real()
+    if (!this.#checked) await this.real()
     for (let attempt = 1; ; attempt++) {
       const fd = await this.#openOnce(key, flags, mode)
       if (await this.#isInside(fd, key)) return fd
@@ -114,7 +126,7 @@ export class Root {
     }
     const fd = await this.open(key, OPEN.place)
     try {
-      return await fstat(fd)
+      return await factsOf(fd, this.#inMemory)
     } finally {
       closeSync(fd) // of a place, so there is nothing to wait for
     }
@@ -177,7 +189,7 @@ export class Root {
 
   /** Why something else was opened: throws when a link was in the way, returns when it was a race, or when the root has moved. */
   async #lookAgain(key: string, attempt: number): Promise<void> {
-    this.#real = undefined
+    this.#checked = false
     this.#known.clear()
     await this.real()
     await this.#refuseLinks(key)

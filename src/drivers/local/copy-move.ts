@@ -52,12 +52,11 @@ export async function copyWithin(disk: LocalSettings, ends: Ends, options: Write
     const stats = await fstat(fd)
     if (!stats.isFile()) throw new FileNotFoundError()
     const extras = await extrasOfCopy(disk, ends, stats, options)
-    const sidecar = sidecarExists(disk, ends.toKey)
     const source = hasProcfs() ? `/proc/self/fd/${fd}` : disk.root.at(ends.fromKey)
     const temp = joinPath(dirname(ends.toKey), tempName())
     try {
       const copied = await copyToTemp(disk, { source, temp, size: stats.size }, options)
-      await commit(disk, ends.toKey, { temp, stats: copied, extras, sidecarSeen: await sidecar }, options)
+      await commit(disk, ends.toKey, { temp, stats: copied, extras, sidecarSeen: await sidecarExists(disk, ends.toKey) }, options)
     } catch (error) {
       await unlinkQuietly(disk.root.at(temp))
       throw error
@@ -109,7 +108,7 @@ async function copyToTemp(
 
 async function syncFile(path: string): Promise<void> {
   const fd = await open(path, OPEN.read)
-  await writeAndClose(fd, () => fsync(fd))
+  await writeAndClose(fd, false, () => fsync(fd))
 }
 
 /** The directory that something is to be made in, for the first time: there, and inside the root. */

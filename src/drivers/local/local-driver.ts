@@ -40,7 +40,7 @@ import { describeFile, visibilityOf } from './facts.ts'
 import { FileBody } from './file-body.ts'
 import { checkFilePath, checkPath } from './keys.ts'
 import { type Intent, isMissing, LinkError, translated } from './local-errors.ts'
-import { closeQuietly, fstat, OPEN, readFully } from './local-files.ts'
+import { closeQuietly, closeSoon, factsOf, OPEN, readFully } from './local-files.ts'
 import { Listing } from './listing.ts'
 import { setMode } from './modes.ts'
 import { extrasOf } from './sidecar.ts'
@@ -208,15 +208,16 @@ export class LocalDriver implements Driver {
   }
 
   async #readOpen(fd: number, file: { readonly path: string; readonly key: string }, options: ReadOptions): Promise<ReadResult> {
-    const stats = await fstat(fd)
+    const { root } = this.#disk
+    const stats = await factsOf(fd, root.inMemory)
     if (!stats.isFile()) throw new FileNotFoundError()
-    const stat = await describeFile(this.#disk.root, file, stats)
+    const stat = await describeFile(root, file, stats)
     if (options.ifMatch !== undefined && stat.etag !== options.ifMatch) throw new PreconditionFailedError()
     const { start, end } = resolveRange(options.range, stat.size)
     if (end - start > SMALL_BYTES) return { stat, body: new FileBody(fd, { start, end }, options.signal) }
     const buffer = Buffer.allocUnsafeSlow(end - start)
     const length = await readFully(fd, buffer, start)
-    await closeQuietly(fd)
+    await closeSoon(fd, root.inMemory)
     return { stat, body: bytesBody(length === buffer.byteLength ? buffer : buffer.subarray(0, length)) }
   }
 

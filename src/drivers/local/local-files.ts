@@ -52,6 +52,26 @@ export function fstat(fd: number): Promise<BigIntStats> {
   return call((done) => fs.fstat(fd, { bigint: true }, done))
 }
 
+/** Facts about an open file; at once on a file system whose facts are in memory, where a trip costs thirty times the answer. */
+export function factsOf(fd: number, inMemory: boolean): BigIntStats | Promise<BigIntStats> {
+  return inMemory ? fs.fstatSync(fd, { bigint: true }) : fstat(fd)
+}
+
+/** Closes a descriptor; at once on a file system where closing has nothing to wait for. @throws what a failing close throws */
+export function closeSoon(fd: number, inMemory: boolean): void | Promise<void> {
+  return inMemory ? fs.closeSync(fd) : close(fd)
+}
+
+// statfs(2): ext2-4, XFS, Btrfs, tmpfs, overlayfs, ZFS, F2FS, bcachefs. Not FUSE, NFS, CIFS, 9p, Ceph, …, which ask somebody else.
+const IN_MEMORY: ReadonlySet<number> = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0x2fc12fc1, 0xf2f52010, 0xca451a4e])
+
+/** Whether the facts about an open file are in this machine's memory, so that asking for them never waits. */
+export async function keepsFactsInMemory(path: string): Promise<boolean> {
+  if (process.platform !== 'linux') return false
+  const { type } = await call<fs.StatsFs>((done) => fs.statfs(path, done))
+  return IN_MEMORY.has(type)
+}
+
 export function lstat(path: string): Promise<BigIntStats> {
   return call((done) => fs.lstat(path, { bigint: true }, done))
 }
@@ -113,7 +133,7 @@ export interface FileOptions {
 export async function createFile(path: string, bytes: Uint8Array, { mode, durable = false }: FileOptions): Promise<void> {
   const fd = await open(path, OPEN.create, mode)
   try {
-    await writeAndClose(fd, async () => {
+    await writeAndClose(fd, false, async () => {
       await writeFully(fd, bytes)
       if (durable) await fsync(fd)
     })
@@ -124,7 +144,7 @@ export async function createFile(path: string, bytes: Uint8Array, { mode, durabl
 }
 
 /** Closes a descriptor once, after `write` and whatever came of it: also a failing close is a failed write. */
-export async function writeAndClose<T>(fd: number, write: () => Promise<T>): Promise<T> {
+export async function writeAndClose<T>(fd: number, inMemory: boolean, write: () => Promise<T>): Promise<T> {
   let result: T
   try {
     result = await write()
@@ -132,7 +152,7 @@ export async function writeAndClose<T>(fd: number, write: () => Promise<T>): Pro
     await closeQuietly(fd)
     throw error
   }
-  await close(fd)
+  await closeSoon(fd, inMemory)
   return result
 }
 
@@ -140,7 +160,7 @@ export async function writeAndClose<T>(fd: number, write: () => Promise<T>): Pro
 export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return
   const fd = await open(path, OPEN.directorySync)
-  await writeAndClose(fd, () => fsync(fd))
+  await writeAndClose(fd, false, () => fsync(fd))
 }
 
 export function fsync(fd: number): Promise<void> {
@@ -180,6 +200,11 @@ export function exists(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     fs.lstat(path, (error) => resolve(!error))
   })
+}
+
+/** Whether there is anything; at once where that is likely to be in memory: a directory in which something was just opened. */
+export function existsSoon(path: string, inMemory: boolean): boolean | Promise<boolean> {
+  return inMemory ? fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined : exists(path)
 }
 
 export function mkdir(path: string, mode: number): Promise<void> {
