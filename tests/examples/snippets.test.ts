@@ -13,7 +13,7 @@ let project = ''
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'stowage-snippets-'))
   const packages = await buildPackage(project)
-  await symlink(join(ROOT, 'node_modules/@jest'), join(packages, '@jest'))
+  for (const name of ['@jest', 'expect']) await symlink(join(ROOT, 'node_modules', name), join(packages, name))
   await writeFile(join(project, 'package.json'), '{"type":"module"}')
   await cp(join(ROOT, 'config'), join(project, 'config'), { recursive: true })
   await cp(join(ROOT, 'examples'), join(project, 'examples'), { recursive: true })
@@ -47,8 +47,9 @@ interface Run {
   readonly stderr: string
 }
 
-function run(file: string, env: Readonly<Record<string, string>> = {}): Promise<Run> {
-  return promisify(execFile)(process.execPath, [file], { cwd: project, env: { PATH: process.env['PATH'], ...env } })
+/** Runs Node in the project, or in a folder of it. */
+function run(args: readonly string[], env: Readonly<Record<string, string>> = {}, folder = ''): Promise<Run> {
+  return promisify(execFile)(process.execPath, args, { cwd: join(project, folder), env: { PATH: process.env['PATH'], ...env } })
 }
 
 describe('the code in the documentation', () => {
@@ -61,23 +62,12 @@ describe('the code in the documentation', () => {
 
   it('compiles as strict TypeScript against the built package', async () => {
     const snippets = (await readPages()).flatMap(snippetsOf).filter(({ language }) => language === 'ts')
-    // What a page registers is seen by a whole program, so such a page is one of its own.
-    const registering = new Set(snippets.filter(({ code }) => code.includes('interface Register')).map(({ page }) => page))
-    const shared: string[] = []
-    const alone: string[][] = []
-    for (const page of new Set(snippets.map(({ page }) => page))) {
-      const files: string[] = []
-      for (const snippet of snippets.filter((other) => other.page === page)) {
-        const own = snippet.code.includes('interface Register')
-        const file = await place(snippet, join('pages', page, own ? `line-${snippet.line}` : ''))
-        if (own) alone.push([file])
-        else files.push(file)
-      }
-      shared.push(...files)
-    }
-    expect(registering.size).toBeGreaterThan(0)
-    expect(await compile(shared)).toBe('')
-    for (const files of alone) expect(await compile(files)).toBe('')
+    // What is registered is seen by the whole program.
+    const alone = snippets.filter(({ code }) => code.includes('interface Register'))
+    const together = snippets.filter((snippet) => !alone.includes(snippet))
+    expect(await compile(await Promise.all(together.map((snippet) => place(snippet, join('pages', snippet.page)))))).toBe('')
+    expect(alone.length).toBeGreaterThan(0)
+    for (const snippet of alone) expect(await compile([await place(snippet, join('alone', snippet.page))])).toBe('')
   }, 60_000)
 
   it('finds an error, and says on which line of the page it is', async () => {
@@ -93,12 +83,28 @@ describe('the code in the documentation', () => {
   })
 })
 
+/** What a page's code has around it when it is run: no network, a file to read, and an end, whatever it listens on. */
+const STAGE = `
+import { writeFileSync } from 'node:fs'
+globalThis.fetch = async () => new Response('a,b')
+writeFileSync('upload.mp4', 'video')
+process.env.STORAGE_URL_SECRET = 'a secret for this test'
+await import('./' + process.argv[2])
+process.exit(0)
+`
+
+/** What a line of code says that it prints; nothing where it says so with an ellipsis or in braces. */
+const PRINTED = /^.*console\.log\(.*\) \/\/ ([^…{\n]+)$/gm
+
 describe('the examples', () => {
+  it.each(['README.md', 'docs/testing.md'])('%s: all its code runs, and prints what it says', runPage, 60_000)
+
   it('README: the six lines run and print what they say', async () => {
     const { code } = await sixLines()
     expect(code.trim().split('\n')).toHaveLength(6)
-    await writeFile(join(project, 'hello.mts'), code)
-    const { stdout, stderr } = await run('hello.mts')
+    await mkdir(join(project, 'hello'))
+    await writeFile(join(project, 'hello/hello.mts'), code)
+    const { stdout, stderr } = await run(['hello.mts'], {}, 'hello')
     const said = [...code.matchAll(/\/\/ (.+)$/gm)].map(([, comment]) => comment)
     expect(said).toHaveLength(2)
     expect(stdout.trim().split('\n')).toEqual(said)
@@ -110,7 +116,7 @@ describe('the examples', () => {
   })
 
   it('quickstart.ts does what it says, and ends', async () => {
-    const { stdout, stderr } = await run('examples/quickstart.ts')
+    const { stdout, stderr } = await run(['examples/quickstart.ts'])
     expect(stderr).toBe('')
     const expected = [
       'put quickstart/reports/2026.csv: 25 bytes',
@@ -135,7 +141,7 @@ describe('the examples', () => {
   }, 60_000)
 
   it('quickstart.ts is not led astray by the environment', async () => {
-    const { stdout } = await run('examples/quickstart.ts', {
+    const { stdout } = await run(['examples/quickstart.ts'], {
       FILESYSTEM_DISK: 's3',
       STORAGE_BASE_URL: 'https://files.invalid',
       STORAGE_URL_SECRET: 'short',
@@ -149,4 +155,18 @@ async function sixLines(): Promise<Snippet> {
   const [first] = snippetsOf(await readPage('README.md')).filter(({ language }) => language === 'ts')
   if (first === undefined) throw new Error('the README has no code')
   return first
+}
+
+/** Runs the code of a page in order, but for tests, which have no runner here. */
+async function runPage(name: string): Promise<void> {
+  const snippets = snippetsOf(await readPage(name)).filter(({ language, code }) => language === 'ts' && !code.includes('@jest/globals'))
+  expect(snippets.length).toBeGreaterThan(5)
+  await writeFile(join(project, 'stage.mts'), STAGE)
+  const config = snippets.find(({ file }) => file === 'config/filesystems.ts')
+  if (config !== undefined) await place(config, '')
+  for (const snippet of snippets) {
+    const code = snippet.code.replace('listen(3000)', 'listen(0)')
+    const { stdout } = await run(['stage.mts', await place({ ...snippet, code, file: undefined }, join('run', name))])
+    for (const [, said] of code.matchAll(PRINTED)) expect(stdout).toContain(said)
+  }
 }
