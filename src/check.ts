@@ -1,5 +1,4 @@
 /** `disk.check()`: does a disk work, here and now, with these credentials? */
-import { randomUUID } from 'node:crypto'
 import type { CallLimits } from './deadline.ts'
 import type { Filesystem } from './disk.ts'
 import { IntegrityError, toStorageError } from './errors.ts'
@@ -8,7 +7,7 @@ import type { CheckResult, CheckStep } from './options.ts'
 /** Writes, reads back, lists and deletes a small file. Never rejects. What was written is deleted even when a step between fails. */
 export async function checkDisk(disk: Filesystem, options: CallLimits): Promise<CheckResult> {
   const steps: CheckStep[] = []
-  const path = `stowage-check-${randomUUID()}.txt`
+  const path = `stowage-check-${crypto.randomUUID()}.txt`
   const step = async (name: CheckStep['name'], act: () => Promise<void>): Promise<void> => {
     const before = performance.now()
     const error = await act().then(() => undefined, asError)

@@ -2,8 +2,7 @@
  * Running checksums. `node:crypto` for the hashes, `node:zlib` for CRC-32; CRC-32C (Castagnoli, RFC 3720 appendix B.4) by table,
  * because Node has none.
  */
-import { createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
+import { nodeCrypto, nodeZlib } from './builtins.ts'
 import type { ChecksumAlgorithm } from './driver.ts'
 import { InvalidArgumentError, quote } from './errors.ts'
 
@@ -17,7 +16,7 @@ const ALGORITHMS: Readonly<Record<ChecksumAlgorithm, () => Digest>> = {
   sha1: () => hashDigest('sha1'),
   sha256: () => hashDigest('sha256'),
   sha512: () => hashDigest('sha512'),
-  crc32: () => crcDigest((chunk, value) => crc32(chunk, value)),
+  crc32: () => crcDigest(nodeZlib().crc32),
   crc32c: () => crcDigest(crc32c),
 }
 
@@ -32,7 +31,7 @@ export function createDigest(algorithm: ChecksumAlgorithm): Digest {
 }
 
 function hashDigest(name: string): Digest {
-  const hash = createHash(name)
+  const hash = nodeCrypto().createHash(name)
   return {
     update: (chunk) => void hash.update(chunk),
     digest: (encoding) => hash.digest(encoding),

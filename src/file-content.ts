@@ -2,11 +2,11 @@
  * The files that `putFile` takes: a File or Blob, bytes, streams, and files of the local machine by path or `file:` URL.
  * A string is always a local path here, never content.
  */
-import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nodeCrypto } from './builtins.ts'
 import { CHUNK_BYTES, type Contents, isBlob, toContent } from './content.ts'
 import type { Content } from './driver.ts'
 import { FileNotFoundError, InvalidArgumentError, PermissionDeniedError, quote } from './errors.ts'
@@ -56,7 +56,7 @@ async function localFile(path: string): Promise<FileContent> {
 }
 
 /** 40 random characters, and the extension of the file's own name where it is plain letters and digits. */
-export function randomName(name: string | undefined, random: (size: number) => Buffer = randomBytes): string {
+export function randomName(name: string | undefined, random: (size: number) => Buffer = nodeCrypto().randomBytes): string {
   const extension = extname(name ?? '')
   return random(20).toString('hex') + (/^\.[a-z0-9]{1,16}$/.test(extension) ? extension : '')
 }

@@ -7,7 +7,7 @@
  * The JSON array keeps every field apart, so none can run into another. All parameters but the signature are signed, sorted and
  * each once: one that is changed, added, repeated or left out breaks it. GET also answers HEAD; nothing else crosses methods.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { nodeCrypto } from './builtins.ts'
 import type { SignOptions } from './driver.ts'
 import { ConfigurationError, InvalidArgumentError, quote } from './errors.ts'
 import { encodePath, encodeSegment } from './path.ts'
@@ -111,14 +111,15 @@ function matches(target: SignedTarget, signed: readonly Parameter[], { key, sign
   const expected = Buffer.from(signatureOf(target, signed, key.secret))
   // The text and not the bytes it stands for: base64url has several spellings of the same bytes.
   const actual = Buffer.from(signature)
-  return actual.length === expected.length && timingSafeEqual(actual, expected)
+  return actual.length === expected.length && nodeCrypto().timingSafeEqual(actual, expected)
 }
 
 type Parameter = readonly [name: string, value: string]
 
 function signatureOf({ disk, method, path }: SignedTarget, parameters: readonly Parameter[], secret: string): string {
   const sorted = [...parameters].sort(([a], [b]) => (a < b ? -1 : 1))
-  return createHmac('sha256', secret)
+  return nodeCrypto()
+    .createHmac('sha256', secret)
     .update(JSON.stringify([VERSION, disk, method, encodePath(path), sorted]))
     .digest('base64url')
 }

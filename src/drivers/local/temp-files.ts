@@ -8,9 +8,9 @@
  * A process is known by host, id and start time, so that one that reuses an id is not taken for the one that crashed. On the same
  * host the system says who lives; of other hosts' files only age tells.
  */
-import { hash, randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { nodeCrypto } from '../../builtins.ts'
 import { HIDDEN_PREFIX } from './keys.ts'
 import { errnoOf } from './local-errors.ts'
 
@@ -25,7 +25,7 @@ let count = 0
 
 /** A name that nobody else uses: not derived from the target's, which may be as long as a name can be. */
 export function tempName(): string {
-  unique ??= randomBytes(6).toString('hex')
+  unique ??= nodeCrypto().randomBytes(6).toString('hex')
   return `${HIDDEN_PREFIX}-tmp-${owner()}-${unique}-${(count++).toString(36)}`
 }
 
@@ -42,7 +42,7 @@ export function owner(): string {
 
 /** The name of one of the disk's own files that belongs to a file. */
 export function ownName(kind: 'meta' | 'lock', name: string): string {
-  return `${HIDDEN_PREFIX}-${kind}-${hash('sha256', name, 'hex').slice(0, 32)}`
+  return `${HIDDEN_PREFIX}-${kind}-${nodeCrypto().hash('sha256', name, 'hex').slice(0, 32)}`
 }
 
 /** True when the owner is known to have ended; undefined when it is of another host, or no owner at all. */
@@ -62,7 +62,7 @@ let hostId: string | undefined
 
 /** Containers share a volume, and even a host name, but not their process ids: the namespace of these is part of the name. */
 function host(): string {
-  hostId ??= hash('sha256', `${hostname()}\n${pidNamespace()}`, 'hex').slice(0, 8)
+  hostId ??= nodeCrypto().hash('sha256', `${hostname()}\n${pidNamespace()}`, 'hex').slice(0, 8)
   return hostId
 }
 
