@@ -54,7 +54,7 @@ async function writeFiles(disk: Disk): Promise<void> {
   await disk.append('quickstart/reports/copy.csv', 'February,43\n')
   tell(`copied the report and appended a line: ${await disk.size('quickstart/reports/copy.csv')} bytes`)
   const missing = await disk.getOrNull('quickstart/no-such-file.txt')
-  tell(`getOrNull of a missing file: ${missing}; get would reject with FileNotFoundError`)
+  tell(`getOrNull of a missing file: ${String(missing)}; get would reject with FileNotFoundError`)
 }
 
 async function streamLargeFile(disk: Disk, total: number): Promise<void> {
