@@ -7,6 +7,7 @@
  * later cannot slip past a decorator unseen. Paths are normal (see path.ts) and relative to the driver; errors are StorageErrors
  * without a place, which `Disk` fills in. What every driver has to keep is in drivers/README.md, and the conformance kit checks it.
  */
+/// <reference types="node" preserve="true" />
 import type { StorageError } from './errors.ts'
 
 export interface Driver {

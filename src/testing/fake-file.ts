@@ -1,5 +1,4 @@
 /** A File as an upload form gives it, for tests. */
-import { File } from 'node:buffer'
 import { InvalidArgumentError } from '../errors.ts'
 
 export interface FakeFileOptions {
@@ -15,5 +14,5 @@ export function fakeFile(name: string, { content, size, type = '' }: FakeFileOpt
   const bytes = typeof content === 'string' ? Buffer.from(content) : (content ?? new Uint8Array(size ?? 0))
   if (size !== undefined && size !== bytes.byteLength)
     throw new InvalidArgumentError(`the content has ${bytes.byteLength} bytes, not ${size}: leave one of both out`)
-  return new File([bytes as Uint8Array<ArrayBuffer>], name, { type })
+  return new File([bytes], name, { type })
 }

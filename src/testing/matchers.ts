@@ -12,13 +12,37 @@ export interface MatcherResult {
   readonly message: () => string
 }
 
-export interface DiskMatchers {
+/** A type and no interface, because `expect.extend` takes what has an index. */
+export type DiskMatchers = {
   /** A file is there; with `content`, of exactly that. */
   toHaveFile(disk: Filesystem, path: string, content?: string | Uint8Array): Promise<MatcherResult>
   /** A directory is there. */
   toHaveDirectory(disk: Filesystem, path: string): Promise<MatcherResult>
   toHaveVisibility(disk: Filesystem, path: string, visibility: Visibility): Promise<MatcherResult>
   toHaveContentType(disk: Filesystem, path: string, contentType: string): Promise<MatcherResult>
+}
+
+/** What the matchers are on `expect(disk)`. Each is awaited, or its failure is lost. */
+export interface DiskAssertions {
+  /** A file is there; with `content`, of exactly that. */
+  toHaveFile(path: string, content?: string | Uint8Array): Promise<void>
+  /** A directory is there. */
+  toHaveDirectory(path: string): Promise<void>
+  toHaveVisibility(path: string, visibility: Visibility): Promise<void>
+  toHaveContentType(path: string, contentType: string): Promise<void>
+}
+
+// `expect` of @jest/globals. Who has no Jest has no such module, and must compile all the same: hence the comment that the compiler reads.
+/** @ts-ignore -- of an optional package */
+declare module 'expect' {
+  interface Matchers<R> extends DiskAssertions {}
+}
+
+// The global `expect` of @types/jest, and Vitest's, whose assertions extend this interface. Without either it is nobody's.
+declare global {
+  namespace jest {
+    interface Matchers<R> extends DiskAssertions {}
+  }
 }
 
 export const matchers: DiskMatchers = {

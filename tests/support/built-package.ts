@@ -1,12 +1,11 @@
 /**
  * The package as users get it: compiled, under the name `stowage`, in a `node_modules` folder of its own with its dependencies.
  */
-import { execFile } from 'node:child_process'
 import { cp, mkdir, symlink } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
+import { join } from 'node:path'
+import { runNode } from './packed-package.ts'
+import { ROOT } from './source-tree.ts'
 
-const ROOT = resolve(import.meta.dirname, '../..')
 const DEPENDENCIES = ['jiti', 'mime-types', 'mime-db', '@types']
 
 /** The TypeScript compiler of this repository, for `node`. */
@@ -17,7 +16,7 @@ export async function buildPackage(directory: string): Promise<string> {
   const packages = join(directory, 'node_modules')
   await mkdir(join(packages, 'stowage'), { recursive: true })
   const outDir = join(packages, 'stowage/dist')
-  await promisify(execFile)(process.execPath, [TSC, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', outDir])
+  await runNode([TSC, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', outDir], ROOT)
   await cp(join(ROOT, 'package.json'), join(packages, 'stowage/package.json'))
   for (const name of DEPENDENCIES) await symlink(join(ROOT, 'node_modules', name), join(packages, name))
   return packages
