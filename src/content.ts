@@ -7,7 +7,7 @@
  *
  * Nothing here buffers a whole body but `collect`, whose callers asked for it.
  */
-import { isDisturbed, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { isAnyArrayBuffer } from 'node:util/types'
 import { createDigest } from './digest.ts'
 import type { Body, Checksum, Content } from './driver.ts'
@@ -30,7 +30,7 @@ export function toContent(contents: Contents): Content {
   if (isNodeStream(contents)) return onceContent(nodeChunks(checkUnread(contents)))
   if (isWebStream(contents)) {
     if (contents.locked) throw new InvalidArgumentError('the stream is locked: somebody else is reading it')
-    if (isDisturbed(contents)) throw new InvalidArgumentError('the stream was read or cancelled already: pass a fresh one')
+    if (Readable.isDisturbed(contents as never)) throw new InvalidArgumentError('the stream was read or cancelled already: pass a fresh one')
     return onceContent(webChunks(contents))
   }
   if (Array.isArray(contents)) return { size: undefined, replayable: true, bytes: undefined, stream: () => iterableChunks(contents) }

@@ -28,7 +28,7 @@ export interface Deadline {
 }
 
 /** How long an aborted write may take to remove what it has begun before its caller is told anyway. */
-export const CLEANUP_GRACE_MS = 5_000
+export const CLEANUP_GRACE_MS = 1_000
 const MAX_TIMER_MS = 2_147_483_647 // Node fires longer timers at once
 
 /** Undefined when there is nothing to wait for. @throws the reason of a signal that is aborted already */
@@ -56,6 +56,16 @@ export function startDeadline({ signal, timeoutMs }: CallLimits): Deadline | und
       clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
     },
+  }
+}
+
+/** A promise's result under limits. What the promise does meanwhile goes on. */
+export async function waitFor<T>(promise: Promise<T>, limits: CallLimits): Promise<T> {
+  const deadline = startDeadline(limits)
+  try {
+    return await (deadline === undefined ? promise : deadline.race(promise))
+  } finally {
+    deadline?.clear()
   }
 }
 
@@ -116,6 +126,8 @@ function abortableSource(source: AsyncIterable<Uint8Array>, deadline: Deadline):
 /** What a body is watched for. */
 export interface Watch {
   readonly deadline: Deadline | undefined
+  /** Each chunk gets the whole time anew; else all of them share it. */
+  readonly perChunk?: boolean | undefined
   /** How many bytes have to come. */
   readonly expected?: number | undefined
   /** What an error on the way becomes. */
@@ -123,21 +135,24 @@ export interface Watch {
 }
 
 /** A body that fails when it is aborted, when a chunk takes too long, or when it is not as long as it should be; then it is given back. */
-export function watchedBody(body: Body, { deadline, expected, fail = (error) => error }: Watch): AsyncIterable<Uint8Array> {
+export function watchedBody(
+  body: Body,
+  { deadline, perChunk = false, expected, fail = (error) => error }: Watch,
+): AsyncIterable<Uint8Array> {
   const iterator = body[Symbol.asyncIterator]()
   let received = 0
   const giveBack = async (): Promise<void> => {
-    deadline?.clear()
+    if (perChunk) deadline?.clear()
     await iterator.return?.()
   }
   const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
     try {
-      deadline?.restart()
+      if (perChunk) deadline?.restart()
       const result = await (deadline === undefined ? iterator.next() : deadline.race(iterator.next()))
-      deadline?.pause()
+      if (perChunk) deadline?.pause()
       if (result.done) {
         if (expected !== undefined && received !== expected) throw wrongLength(received, expected)
-        deadline?.clear()
+        if (perChunk) deadline?.clear()
         return { done: true, value: undefined }
       }
       received += result.value.byteLength

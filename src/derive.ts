@@ -2,7 +2,7 @@
  * Named fallbacks that a driver calls where its store has no better way. Nothing here is inherited: a driver that does not
  * call one does not get it.
  */
-import { streamContent } from './content.ts'
+import { streamContent, wholeBody } from './content.ts'
 import type { CallOptions, ContentHeaders, Driver, Entry, FileStat, ListOptions, Page, Range, ReadOptions, WriteOptions } from './driver.ts'
 import { FileExistsError, InvalidArgumentError, PartialFailureError, PreconditionFailedError } from './errors.ts'
 import { compareUtf8, directoryPrefix } from './path.ts'
@@ -44,7 +44,7 @@ function definedOptions(options: WriteOptions): WriteOptions {
 export async function copyThroughStream(source: Driver, from: string, target: Driver, to: string, options: WriteOptions): Promise<void> {
   const { stat, body } = await source.read(from, { signal: options.signal })
   const visibility = options.visibility ?? (target.visibility === undefined ? undefined : stat.visibility)
-  await target.write(to, streamContent(body, stat.size), { ...keptOptions(stat, options), visibility })
+  await target.write(to, streamContent(wholeBody(body, stat.size), stat.size), { ...keptOptions(stat, options), visibility })
 }
 
 /** True when the file at the path is no longer the one that `before` describes. */
@@ -70,11 +70,13 @@ export async function moveByCopy(driver: Driver, from: string, to: string, optio
 /** The second half of a move. @throws PreconditionFailedError when the file is not the one that was copied; it is kept */
 export async function deleteUnchanged(driver: Driver, path: string, before: FileStat, { signal }: CallOptions): Promise<void> {
   const after = await driver.stat(path, { signal })
-  if (changed(before, after)) {
-    throw new PreconditionFailedError('the source changed while it was being moved: it was kept, and the copy is at the target')
-  }
+  if (changed(before, after)) throw sourceChanged()
   const [failure] = await driver.delete([path], { signal })
   if (failure !== undefined) throw failure.error
+}
+
+export function sourceChanged(): PreconditionFailedError {
+  return new PreconditionFailedError('the source changed while it was being moved: it was kept, and the copy is at the target')
 }
 
 /** Every entry of a directory, page after page, in order. */

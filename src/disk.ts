@@ -11,7 +11,6 @@ import { checkDisk } from './check.ts'
 import type { Readable } from 'node:stream'
 import {
   abandon,
-  collect,
   type Contents,
   discard,
   holdErrors,
@@ -22,12 +21,11 @@ import {
   withChecksum,
   withProgress,
 } from './content.ts'
-import { contentDisposition } from './content-disposition.ts'
-import { copyBetween, moveBetween, type Place } from './copy-between.ts'
-import { abortableContent, type CallLimits, CLEANUP_GRACE_MS, type Deadline, startDeadline, watchedBody } from './deadline.ts'
+import { copyBetween, moveBetween, type Place, type Target } from './copy-between.ts'
+import { abortableContent, type CallLimits, CLEANUP_GRACE_MS, type Deadline, startDeadline, waitFor, watchedBody } from './deadline.ts'
 import { readOnly } from './decorators/read-only.ts'
 import { scoped } from './decorators/scoped.ts'
-import { deleteTree, resolveRange } from './derive.ts'
+import { deleteTree, listAll, resolveRange } from './derive.ts'
 import { createDigest } from './digest.ts'
 import { derivedSource, type DiskOptions, type DiskSource, fixedSource, type Mount } from './disk-source.ts'
 import type {
@@ -37,9 +35,9 @@ import type {
   Entry,
   FileStat,
   Layers,
+  ListOptions,
   Page,
   ReadResult,
-  SignOptions,
   Supports,
   Visibility,
   WriteOptions,
@@ -48,7 +46,6 @@ import {
   ConfigurationError,
   type ErrorContext,
   FileNotFoundError,
-  IntegrityError,
   InvalidArgumentError,
   isNotFound,
   isStorageError,
@@ -60,9 +57,12 @@ import {
 } from './errors.ts'
 import { type FileSource, fileContent, randomName } from './file-content.ts'
 import * as judge from './options.ts'
-import { basename, checkSegment, compareUtf8, joinPath, normalizeFilePath, normalizePath } from './path.ts'
+import { checkSegment, compareUtf8, joinPath, normalizeFilePath, normalizePath } from './path.ts'
+import { isDirectory, isFile } from './presence.ts'
 import { joined, rewrite } from './rewrite.ts'
+import { temporaryUploadUrl, temporaryUrl } from './signing.ts'
 import { findLayer } from './stack.ts'
+import { getBytes, judgeSchema, parsed } from './whole-file.ts'
 
 /** Abilities that `supports` knows. */
 export type Ability = Exclude<keyof Supports, 'encryptedAtRest'> | 'visibility' | 'publicUrl' | 'append' | 'multipart'
@@ -115,13 +115,7 @@ export abstract class Filesystem {
 
   /** The whole file in memory. @throws QuotaExceededError beyond `maxBytes`, before more is read */
   async get(path: string, options: judge.GetOptions = {}): Promise<Buffer> {
-    return this.#run(
-      'read',
-      path,
-      options,
-      ({ driver, path, signal, deadline }) => getBytes({ driver, path }, options, { signal, deadline }),
-      readablePath,
-    )
+    return this.#run('read', path, options, (call) => getBytes(call, options), readablePath)
   }
 
   /** The whole file, or null when it does not exist; every other failure rejects. */
@@ -133,19 +127,19 @@ export abstract class Filesystem {
   }
 
   async text(path: string, options: judge.TextOptions = {}): Promise<string> {
-    const read = async ({ driver, path, signal, deadline }: Call): Promise<string> => {
+    const read = async (call: Call): Promise<string> => {
       const { encoding = 'utf8' } = options
       if (!Buffer.isEncoding(encoding)) throw new InvalidArgumentError(`unknown encoding "${String(encoding)}"`)
-      return (await getBytes({ driver, path }, options, { signal, deadline })).toString(encoding)
+      return (await getBytes(call, options)).toString(encoding)
     }
     return this.#run('read', path, options, read, readablePath)
   }
 
   /** @throws IntegrityError when the file is not JSON; InvalidArgumentError when the schema refuses it */
   async json<T = unknown>(path: string, options: judge.JsonOptions<T> = {}): Promise<T> {
-    const read = async ({ driver, path, signal, deadline }: Call): Promise<T> => {
-      const bytes = await getBytes({ driver, path }, options, { signal, deadline })
-      return parsed(bytes.toString('utf8'), options.schema)
+    const read = async (call: Call): Promise<T> => {
+      judgeSchema(options.schema)
+      return parsed((await getBytes(call, options)).toString('utf8'), options.schema)
     }
     return this.#run('read', path, options, read, readablePath)
   }
@@ -158,7 +152,7 @@ export abstract class Filesystem {
     try {
       judge.requireBag(options)
       judge.judgeRange(options.range)
-      const found = this.mount()
+      const found = this.#find(options)
       if ('driver' in found) mount = found
       const normal = readablePath(path)
       mount ??= await found
@@ -169,7 +163,7 @@ export abstract class Filesystem {
       deadline?.pause()
       const { start, end } = resolveRange(range, stat.size)
       const fail = (error: unknown): unknown => this.#fail(error, { operation: 'read', path }, mount, options.signal)
-      return toReadable(watchedBody(body, { deadline, expected: end - start, fail }))
+      return toReadable(watchedBody(body, { deadline, perChunk: true, expected: end - start, fail }))
     } catch (error) {
       deadline?.clear()
       reading?.then(({ body }) => discard(body)).catch(() => undefined) // it may still come, after a timeout
@@ -226,7 +220,7 @@ export abstract class Filesystem {
 
   /** A file or a directory is there. */
   async exists(path: string, options: CallLimits = {}): Promise<boolean> {
-    return (await this.fileExists(path, options)) || this.directoryExists(path, options)
+    return this.#run('stat', path, options, async (call) => call.path === '' || (await isFile(call)) || isDirectory(call))
   }
 
   async missing(path: string, options: CallLimits = {}): Promise<boolean> {
@@ -234,28 +228,18 @@ export abstract class Filesystem {
   }
 
   async fileExists(path: string, options: CallLimits = {}): Promise<boolean> {
-    return this.stat(path, options).then(
-      () => true,
-      (error: unknown) => {
-        if (isNotFound(error)) return false
-        throw error
-      },
-    )
+    return this.#run('stat', path, options, async (call) => call.path !== '' && isFile(call))
   }
 
   /** The root always exists. Without real directories: something is in it. */
   async directoryExists(path: string, options: CallLimits = {}): Promise<boolean> {
-    return this.#run('stat', path, options, async ({ driver, path, signal }) => {
-      if (path === '') return true
-      if (driver.directories !== undefined) return driver.directories.exists(path, { signal })
-      return (await driver.list(path, { recursive: true, limit: 1, stat: false, signal })).entries.length > 0
-    })
+    return this.#run('stat', path, options, isDirectory)
   }
 
   /** Every fact of a file in one call. @throws FileNotFoundError also for a directory */
   async stat(path: string, options: judge.StatOptions = {}): Promise<FileStat> {
-    const { versionId } = options
-    return this.#run('stat', path, options, ({ driver, path, signal }) => driver.stat(path, { versionId, signal }), readablePath)
+    const read = ({ driver, path, signal }: Call): Promise<FileStat> => driver.stat(path, { versionId: options.versionId, signal })
+    return this.#run('stat', path, options, read, readablePath)
   }
 
   /** The same as `stat`. */
@@ -279,8 +263,9 @@ export abstract class Filesystem {
 
   /** Computed over the content, which is read whole. Never an ETag. */
   async checksum(path: string, options: judge.ChecksumOptions = {}): Promise<string> {
-    const { algorithm = 'sha256', encoding = 'hex' } = options
     const compute = async ({ driver, path, signal, deadline }: Call): Promise<string> => {
+      const { algorithm = 'sha256', encoding = 'hex' } = options
+      if (encoding !== 'hex' && encoding !== 'base64') throw new InvalidArgumentError('encoding is "hex" or "base64"')
       const digest = createDigest(algorithm)
       const { stat, body } = await driver.read(path, { signal })
       for await (const chunk of watchedBody(body, { deadline, expected: stat.size })) digest.update(chunk)
@@ -310,22 +295,17 @@ export abstract class Filesystem {
 
   /** The entries of a directory in order, page by page. A missing directory lists nothing. Rejects at the first step. */
   async *list(directory = '', options: judge.DiskListOptions = {}): AsyncGenerator<Entry, undefined> {
-    const { type, pageSize, ...page } = options
     let cursor: string | undefined
     do {
-      const found: Page = await this.listPage(directory, { ...page, cursor, limit: pageSize })
-      for (const entry of found.entries) if (type === undefined || entry.type === type) yield entry
+      const found: Page = await this.#page(directory, options, () => ({ limit: options.pageSize, cursor }))
+      for (const entry of found.entries) if (options.type === undefined || entry.type === options.type) yield entry
       cursor = found.cursor
     } while (cursor !== undefined)
   }
 
   /** One page of a directory. Its cursor asks for the next one; the last page has none. */
   async listPage(directory = '', options: judge.PageOptions = {}): Promise<Page> {
-    const { recursive, cursor, after, limit, stat } = options
-    return this.#run('list', directory, options, async ({ driver, path, signal }) => {
-      judge.judgeLimit('limit', limit)
-      return driver.list(path, { recursive, cursor, after, limit, stat, signal })
-    })
+    return this.#page(directory, options, () => ({ limit: options.limit, cursor: options.cursor }))
   }
 
   /** The paths of the files in a directory, sorted by UTF-8 bytes. */
@@ -334,16 +314,16 @@ export abstract class Filesystem {
   }
 
   async allFiles(directory = '', options: CallLimits = {}): Promise<string[]> {
-    return this.#names(directory, 'file', { ...options, recursive: true })
+    return this.#names(directory, 'file', options, true)
   }
 
   /** The paths of the directories in a directory, sorted by UTF-8 bytes. */
   async directories(directory = '', options: judge.NamesOptions = {}): Promise<string[]> {
-    return (await this.#names(directory, 'directory', options)).sort(compareUtf8)
+    return this.#names(directory, 'directory', options)
   }
 
   async allDirectories(directory = '', options: CallLimits = {}): Promise<string[]> {
-    return this.directories(directory, { ...options, recursive: true })
+    return this.#names(directory, 'directory', options, true)
   }
 
   /** With its parents. Where directories are only implied by files there is nothing to make. */
@@ -373,16 +353,16 @@ export abstract class Filesystem {
   /** Deletes files; absent ones are fine. A bad path refuses the whole batch. @throws PartialFailureError for a batch that could not be deleted whole */
   async delete(paths: string | Iterable<string> | AsyncIterable<string>, options: CallLimits = {}): Promise<void> {
     const single = typeof paths === 'string' || !isIterable(paths)
-    const batch = single ? [paths as string] : await this.#paths(paths as Iterable<string>, options)
-    return this.#run('delete', single ? (paths as string) : '', options, async ({ driver, signal }) => {
+    const remove = async ({ driver, mount, signal, deadline }: Call): Promise<void> => {
+      const batch = single ? [paths as string] : await gathered(paths, deadline)
       const normal = batch.map((path) => normalizeFilePath(path))
       if (normal.length === 0) return
       const failures = await driver.delete(normal, { signal })
-      for (const { path, error } of failures) error.locate({ operation: 'delete', path })
+      for (const { path, error } of failures) error.locate({ operation: 'delete', path, disk: mount.name, driver: driver.name })
       const [first] = failures
-      if (first === undefined) return
-      throw single ? first.error : new PartialFailureError(undefined, { failures })
-    })
+      if (first !== undefined) throw single ? first.error : new PartialFailureError(undefined, { failures })
+    }
+    return this.#run('delete', single ? (paths as string) : '', options, remove)
   }
 
   /** Server-side where the store can. Keeps content type, metadata and visibility; replaces the target unless `ifAbsent`. */
@@ -418,21 +398,7 @@ export abstract class Filesystem {
 
   /** A URL that answers until it expires. @param expires seconds from now, or a Date; an hour unless the disk says otherwise */
   async temporaryUrl(path: string, expires?: number | Date, options: judge.TemporaryUrlOptions = {}): Promise<string> {
-    const { method = 'GET', contentType, download } = options
-    const sign = async ({ driver, mount, path }: Call): Promise<string> => {
-      if (method !== 'GET' && method !== 'HEAD')
-        throw new InvalidArgumentError('method is "GET" or "HEAD": for uploads there is temporaryUploadUrl')
-      const disposition = download ? contentDisposition('attachment', typeof download === 'string' ? download : basename(path)) : undefined
-      const signOptions: SignOptions = {
-        method,
-        expiresAt: judge.expiryOf(expires ?? mount.urlExpiration ?? 3_600, new Date()),
-        contentType,
-        contentDisposition: disposition,
-      }
-      if (driver.signUrl === undefined || !driver.supports.temporaryUrl)
-        throw new UnsupportedError('this disk has no temporary URLs: "serve" it')
-      return (await driver.signUrl(path, signOptions)).url
-    }
+    const sign = ({ mount, path }: Call): Promise<string> => temporaryUrl(path, mount, expires, options)
     return this.#run('signUrl', path, options, sign, normalizeFilePath)
   }
 
@@ -440,25 +406,21 @@ export abstract class Filesystem {
   async temporaryUrls(
     paths: string | Iterable<string>,
     expires?: number | Date,
-    options?: judge.TemporaryUrlOptions,
+    options: judge.TemporaryUrlOptions = {},
   ): Promise<Record<string, string>> {
-    const urls: [string, string][] = []
-    for (const path of typeof paths === 'string' ? [paths] : paths) urls.push([path, await this.temporaryUrl(path, expires, options)])
-    return Object.fromEntries(urls)
+    const sign = async ({ mount }: Call): Promise<Record<string, string>> => {
+      if (typeof paths !== 'string' && !isIterable(paths)) throw new InvalidArgumentError('temporaryUrls takes one path or several')
+      const batch = Array.from(typeof paths === 'string' ? [paths] : paths, (path) => ({ path, normal: normalizeFilePath(path) }))
+      const urls: [string, string][] = []
+      for (const { path, normal } of batch) urls.push([path, await temporaryUrl(normal, mount, expires, options).catch(failedAt(path))])
+      return Object.fromEntries(urls)
+    }
+    return this.#run('signUrl', '', options, sign)
   }
 
   /** A request that uploads the file, for browsers. @throws UnsupportedError for a limit that the store cannot enforce */
   async temporaryUploadUrl(path: string, expires?: number | Date, options: judge.UploadUrlOptions = {}): Promise<judge.UploadUrl> {
-    const sign = async ({ driver, mount, path }: Call): Promise<judge.UploadUrl> => {
-      const { contentType, maxSize, minSize, metadata } = options
-      judge.judgeWriteOptions({ contentType, metadata }, driver)
-      judge.judgeBytes('maxSize', maxSize)
-      judge.judgeBytes('minSize', minSize)
-      const expiresAt = judge.expiryOf(expires ?? mount.urlExpiration ?? 3_600, new Date())
-      if (driver.signUrl === undefined) throw new UnsupportedError('this disk has no temporary upload URLs: "serve" it')
-      const request = await driver.signUrl(path, { method: 'PUT', expiresAt, contentType, maxSize, minSize, metadata })
-      return { ...request, expiresAt }
-    }
+    const sign = ({ mount, path }: Call): Promise<judge.UploadUrl> => temporaryUploadUrl(path, mount, expires, options)
     return this.#run('signUrl', path, options, sign, normalizeFilePath)
   }
 
@@ -476,7 +438,7 @@ export abstract class Filesystem {
     let deadline: Deadline | undefined
     try {
       judge.requireBag(limits)
-      const found = this.mount()
+      const found = this.#find(limits)
       if ('driver' in found) mount = found
       const normal = judgePath(path)
       mount ??= await found
@@ -490,9 +452,19 @@ export abstract class Filesystem {
     }
   }
 
+  /** The driver to use now. One that is still to be found is waited for no longer than the call may take. */
+  #find({ signal, timeoutMs }: CallLimits): Mount | Promise<Mount> {
+    signal?.throwIfAborted()
+    const found = this.mount()
+    if ('driver' in found) return found
+    const waiting = waitFor(found, { signal, timeoutMs })
+    waiting.catch(() => undefined) // nobody waits when the path is refused meanwhile
+    return waiting
+  }
+
   /** The error with its place filled in; the reason of the caller's own signal as it is. */
   #fail(error: unknown, context: ErrorContext, mount?: Mount, signal?: AbortSignal): unknown {
-    if (signal?.aborted && error === signal.reason) return error
+    if (signal?.aborted && Object.is(error, signal.reason)) return error
     return toStorageError(error).locate({ ...context, disk: mount?.name ?? this.#nameNow(), driver: mount?.driver.name })
   }
 
@@ -517,11 +489,8 @@ export abstract class Filesystem {
       const write = async ({ driver, mount, path: normal, deadline, signal }: Call): Promise<judge.PutResult> => {
         judge.judgeWriteOptions(options, driver)
         const { path, content, contentType } = await make(normal)
-        const result = await driver.write(path, prepared(content, options, deadline), {
-          ...writeOptions(options, mount),
-          contentType: options.contentType ?? contentType,
-          signal,
-        })
+        const written = { ...writeOptions(options, mount), contentType: options.contentType ?? contentType, signal }
+        const result = await driver.write(path, prepared(content, options, deadline), written).catch(failedAt(path))
         return { path, ...result }
       }
       return await this.#run('write', path, options, write, judgePath)
@@ -535,7 +504,7 @@ export abstract class Filesystem {
     holdErrors(contents)
     try {
       const extend = async ({ driver, mount, path, deadline, signal }: Call): Promise<judge.PutResult> => {
-        judge.judgeWriteOptions(options, driver)
+        judge.judgeAppendOptions(options, driver)
         const content = prepared(toContent(contents), options, deadline)
         const rest = { ...writeOptions(options, mount), signal }
         if (side === 'prepend' || driver.append === undefined)
@@ -557,12 +526,7 @@ export abstract class Filesystem {
     const transfer = async ({ driver, path, signal }: Call): Promise<void> => {
       const target = normalizeFilePath(to)
       judge.judgeWriteOptions(options, driver)
-      try {
-        await driver[operation](path, target, { ...pickWriteOptions(options), signal })
-      } catch (error) {
-        if (isStorageError(error) && error.code === 'already_exists') error.locate({ path: target })
-        throw error
-      }
+      await driver[operation](path, target, { ...pickWriteOptions(options), signal }).catch(existsAt(target))
     }
     return this.#run(operation, from, options, transfer, readablePath)
   }
@@ -572,37 +536,50 @@ export abstract class Filesystem {
     { disk, from, to }: { disk: Filesystem; from: string; to: string },
     options: judge.CopyOptions,
   ): Promise<void> {
-    const transfer = async ({ driver, path, signal }: Call): Promise<void> => {
+    const transfer = async ({ driver, mount, path, signal }: Call): Promise<void> => {
       if (!(disk instanceof Filesystem)) throw new InvalidArgumentError(`the target must be a disk, as Storage.disk(name) gives it`)
-      const mount = await disk.mount()
-      const target: Place = { driver: mount.driver, path: normalizeFilePath(to) }
-      judge.judgeWriteOptions(options, target.driver)
+      const target = await disk.#target(operation, to, options)
       if (operation === 'move' && judge.isReadOnly(driver)) throw new ReadOnlyError()
       const rest = { ...pickWriteOptions(options), signal }
-      if (driver === target.driver) return driver[operation](path, target.path, rest)
-      await (operation === 'copy' ? copyBetween : moveBetween)({ driver, path }, target, rest)
+      if (driver === target.driver) return driver[operation](path, target.path, rest).catch(existsAt(target.path))
+      await (operation === 'copy' ? copyBetween : moveBetween)({ driver, path, disk: mount.name }, target, rest)
     }
     return this.#run(operation, from, options, transfer, readablePath)
   }
 
-  async #names(directory: string, type: Entry['type'], { recursive, signal, timeoutMs }: judge.NamesOptions): Promise<string[]> {
-    const names: string[] = []
-    let cursor: string | undefined
-    do {
-      const page: Page = await this.listPage(directory, { recursive, cursor, stat: false, signal, timeoutMs })
-      for (const entry of page.entries) if (entry.type === type) names.push(entry.path)
-      cursor = page.cursor
-    } while (cursor !== undefined)
-    return names
+  /** This disk as the end of a transfer from another one; what is wrong with it says so of this disk. */
+  async #target(operation: Operation, to: string, options: judge.CopyOptions): Promise<Target> {
+    let mount: Mount | undefined
+    try {
+      mount = await this.mount()
+      const path = normalizeFilePath(to)
+      judge.judgeWriteOptions(options, mount.driver)
+      return { driver: mount.driver, path, disk: mount.name, visibility: mount.visibility }
+    } catch (error) {
+      throw this.#fail(error, { operation, path: typeof to === 'string' ? to : undefined }, mount)
+    }
   }
 
-  async #paths(paths: Iterable<string> | AsyncIterable<string>, { signal }: CallLimits): Promise<string[]> {
-    const found: string[] = []
-    for await (const path of paths) {
-      signal?.throwIfAborted()
-      found.push(path)
+  async #page(
+    directory: string,
+    options: CallLimits & Pick<ListOptions, 'recursive' | 'after' | 'stat'> & { readonly type?: Entry['type'] | undefined },
+    which: () => Pick<ListOptions, 'cursor' | 'limit'>,
+  ): Promise<Page> {
+    const list = async ({ driver, path, signal }: Call): Promise<Page> => {
+      const { recursive, after, stat, type } = options
+      const page = { recursive, after, stat, ...which() }
+      judge.judgeListing(page, type)
+      return driver.list(path, { ...page, signal })
     }
-    return found
+    return this.#run('list', directory, options, list)
+  }
+
+  async #names(directory: string, type: Entry['type'], options: judge.NamesOptions, recursive = options?.recursive): Promise<string[]> {
+    return this.#run('list', directory, options, async ({ driver, path, signal }) => {
+      const names: string[] = []
+      for await (const entry of listAll(driver, path, { recursive, stat: false, signal })) if (entry.type === type) names.push(entry.path)
+      return type === 'file' ? names : names.sort(compareUtf8) // a listing has a directory's slash in its order
+    })
   }
 }
 
@@ -689,36 +666,9 @@ export class Disk extends Filesystem {
   }
 }
 
-async function getBytes(
-  { driver, path }: Place,
-  { range, maxBytes, versionId }: judge.GetOptions,
-  { signal, deadline }: Pick<Call, 'signal' | 'deadline'>,
-): Promise<Buffer> {
-  judge.judgeRange(range)
-  judge.judgeBytes('maxBytes', maxBytes)
-  const { stat, body } = await driver.read(path, { range, versionId, signal })
-  const { start, end } = resolveRange(range, stat.size)
-  const whole = deadline === undefined || body.bytes !== undefined
-  return collect(whole ? body : watchedBody(body, { deadline }), { expected: end - start, maxBytes })
-}
-
 /** The type that a Blob or File says it has. */
 function typeOfBlob(contents: Contents): string | undefined {
   return isBlob(contents) && contents.type !== '' ? contents.type : undefined
-}
-
-async function parsed<T>(text: string, schema: judge.StandardSchema<T> | undefined): Promise<T> {
-  let value: unknown
-  try {
-    value = JSON.parse(text.replace(/^\ufeff/, ''))
-  } catch (error) {
-    throw new IntegrityError('the file is not JSON', { cause: error })
-  }
-  if (schema === undefined) return value as T
-  const result = await schema['~standard'].validate(value)
-  if (result.issues === undefined) return result.value
-  const reasons = result.issues.map(({ message }) => message).join('; ')
-  throw new InvalidArgumentError(`the schema refuses the file: ${reasons}`, { cause: result.issues })
 }
 
 /** The content as the options want it taken: stoppable, counted, verified. */
@@ -753,4 +703,28 @@ function readablePath(path: string): string {
   const normal = normalizePath(path)
   if (normal === '') throw new FileNotFoundError('not found: the root of the disk is a directory')
   return normal
+}
+
+/** An error of one of several paths, or of one that was made up on the way, says which. */
+function failedAt(path: string): (error: unknown) => never {
+  return (error) => {
+    throw toStorageError(error).locate({ path })
+  }
+}
+
+/** What is there already is at the target; everything else is about the source. */
+function existsAt(target: string): (error: unknown) => never {
+  return (error) => {
+    throw isStorageError(error) && error.code === 'already_exists' ? error.locate({ path: target }) : error
+  }
+}
+
+/** Every path of a batch, before one of them is touched. */
+async function gathered(paths: Iterable<string> | AsyncIterable<string>, deadline: Deadline | undefined): Promise<string[]> {
+  const gather = async (): Promise<string[]> => {
+    const batch: string[] = []
+    for await (const path of paths) batch.push(path)
+    return batch
+  }
+  return deadline === undefined ? gather() : deadline.race(gather())
 }

@@ -127,7 +127,7 @@ const HEADERS = [
 const MAX_SIGNED_SECONDS = 100 * 366 * 24 * 3_600 // beyond it dates no longer fit their formats
 
 /** @throws InvalidArgumentError for options that are wrong whatever the store; UnsupportedError for those this store cannot keep */
-export function judgeWriteOptions(options: WriteOptions, driver: Driver): void {
+export function judgeWriteOptions(options: PutOptions, driver: Driver): void {
   requireBag(options)
   for (const name of HEADERS) judgeHeader(name, options[name])
   judgeStrings('metadata', options.metadata)
@@ -137,7 +137,17 @@ export function judgeWriteOptions(options: WriteOptions, driver: Driver): void {
     throw new InvalidArgumentError('ifAbsent and ifMatch contradict each other: a file cannot be absent and have an etag')
   }
   if (options.checksum !== undefined) judgeChecksum(options.checksum)
+  if (options.onProgress !== undefined && typeof options.onProgress !== 'function')
+    throw new InvalidArgumentError('onProgress must be a function')
   if (!isReadOnly(driver)) refuseUnsupported(options, driver)
+}
+
+/** @throws as `judgeWriteOptions`, and UnsupportedError for conditions: what is added to is whatever is there */
+export function judgeAppendOptions(options: AppendOptions, driver: Driver): void {
+  judgeWriteOptions(options, driver)
+  if (options.separator !== undefined && typeof options.separator !== 'string') throw new InvalidArgumentError('separator must be a string')
+  if (options.ifAbsent || options.ifMatch !== undefined)
+    throw new UnsupportedError('append and prepend take neither ifAbsent nor ifMatch: put with a condition instead')
 }
 
 function refuseUnsupported({ ifAbsent, ifMatch, visibility, metadata }: WriteOptions, driver: Driver): void {
@@ -152,7 +162,8 @@ function refuseUnsupported({ ifAbsent, ifMatch, visibility, metadata }: WriteOpt
 
 /** A read-only stack says so itself, which is the better answer than that it lacks this or that. */
 export function isReadOnly(driver: Driver): boolean {
-  return driver.kind === 'read-only' || driver.inner.some(isReadOnly)
+  const [primary] = driver.inner
+  return driver.kind === 'read-only' || (primary !== undefined && isReadOnly(primary))
 }
 
 export function noVisibility(): UnsupportedError {
@@ -188,7 +199,9 @@ function judgeStrings(name: string, bag: unknown): void {
   }
 }
 
-function judgeChecksum({ algorithm, value }: NonNullable<WriteOptions['checksum']>): void {
+function judgeChecksum(checksum: NonNullable<WriteOptions['checksum']>): void {
+  requireBag(checksum)
+  const { algorithm, value } = checksum
   createDigest(algorithm)
   if (typeof value !== 'string' || !/^[0-9a-f]+$/.test(value)) throw new InvalidArgumentError('checksum.value must be lower-case hex')
 }
@@ -215,6 +228,15 @@ function isCount(value: unknown): value is number {
 /** @throws InvalidArgumentError for a limit that is not a positive whole number */
 export function judgeLimit(name: string, limit: number | undefined): void {
   if (limit !== undefined && (!isCount(limit) || limit === 0)) throw new InvalidArgumentError(`${name} is a positive whole number`)
+}
+
+/** @throws InvalidArgumentError for what no listing has */
+export function judgeListing({ limit, after, cursor }: ListOptions, type: unknown): void {
+  judgeLimit('the number of entries on a page', limit)
+  if (type !== undefined && type !== 'file' && type !== 'directory') throw new InvalidArgumentError('type is "file" or "directory"')
+  for (const [name, value] of Object.entries({ after, cursor })) {
+    if (value !== undefined && typeof value !== 'string') throw new InvalidArgumentError(`${name} must be a string`)
+  }
 }
 
 /** @throws InvalidArgumentError for a size that is not a whole number of bytes */

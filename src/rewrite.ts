@@ -3,7 +3,7 @@
  * Nobody's bytes are lost: who loses the race reads again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { discard, streamContent } from './content.ts'
+import { discard, streamContent, wholeBody } from './content.ts'
 import type { Place } from './copy-between.ts'
 import { keptOptions } from './derive.ts'
 import type { Content, ReadResult, WriteOptions, WriteResult } from './driver.ts'
@@ -53,7 +53,7 @@ async function rewriteOnce({ driver, path, side, separator }: Addition, content:
   const { stat, body }: ReadResult = found
   try {
     if (stat.etag === undefined) throw new UnsupportedError('this store gives the file no etag, so it cannot be rewritten safely')
-    const existing = streamContent(body, stat.size)
+    const existing = streamContent(wholeBody(body, stat.size), stat.size)
     const between = stat.size === 0 || separator === '' ? [] : [Buffer.from(separator)]
     const whole = side === 'append' ? joined([], existing, between, content) : joined([], content, between, existing)
     const visibility = driver.visibility === undefined ? undefined : (stat.visibility ?? options.visibility)

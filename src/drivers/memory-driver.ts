@@ -153,7 +153,7 @@ export class MemoryDriver implements Driver {
     const contentType = options.contentType ?? (await contentTypeOf(path))
     const add = (chunk: Uint8Array): void => {
       const existing = this.#files.get(path)
-      if (existing === undefined) this.#replace(path, chunk.slice(), { ...options, contentType })
+      if (existing === undefined) this.#replace(path, ownCopy(chunk), { ...options, contentType })
       else this.#replace(path, Buffer.concat([existing.bytes, chunk]), { ...existing.stat })
     }
     add(new Uint8Array())
@@ -172,7 +172,7 @@ export class MemoryDriver implements Driver {
     signal?.throwIfAborted()
     const { stat, bytes } = this.#find(path, ifMatch)
     const { start, end } = resolveRange(range, stat.size)
-    return { stat, body: bytesBody(bytes.slice(start, end)) }
+    return { stat, body: bytesBody(ownCopy(bytes.subarray(start, end))) }
   }
 
   async write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
@@ -286,7 +286,12 @@ export class MemoryDriver implements Driver {
 /** The content in memory of our own: the caller may change its buffer later. */
 async function ownBytes(content: Content, signal: AbortSignal | undefined): Promise<Uint8Array> {
   const bytes = await contentBytes(content, signal)
-  return bytes === content.bytes ? bytes.slice() : bytes
+  return bytes === content.bytes ? ownCopy(bytes) : bytes
+}
+
+/** `slice` would not do: a Buffer's is a view. */
+function ownCopy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes)
 }
 
 function describePart([number, bytes]: readonly [number, Uint8Array]): UploadedPart {

@@ -13,7 +13,20 @@ const optionalPeers = Object.keys(manifest['peerDependencies'] ?? {})
 /** What everything that talks to a store, or decorates what does, may build on. */
 const SEAM = ['driver', 'errors', 'path', 'content', 'content-type', 'content-disposition', 'derive', 'digest']
 /** The parts that `disk.ts` is made of. */
-const DISK = ['check', 'copy-between', 'deadline', 'disk', 'disk-source', 'file-content', 'options', 'rewrite', 'stack']
+const DISK = [
+  'check',
+  'copy-between',
+  'deadline',
+  'disk',
+  'disk-source',
+  'file-content',
+  'options',
+  'presence',
+  'rewrite',
+  'signing',
+  'stack',
+  'whole-file',
+]
 const MANAGER = [...SEAM, ...DISK, 'slot', 'url-signature', 'peers', 'config/*', 'drivers/*', 'decorators/*']
 
 /** The first row whose pattern fits a file says what it may import: files without `.ts`, folders as `folder/*`. */

@@ -84,7 +84,7 @@ const KINDS: readonly (readonly [string, () => Contents, number | undefined, boo
     undefined,
     false,
   ],
-  ['an async generator', () => yields('hel', new Uint8Array(Buffer.from('lo')).buffer), undefined, false],
+  ['an async generator', () => yields<string | ArrayBuffer>('hel', new Uint8Array(Buffer.from('lo')).buffer), undefined, false],
 ]
 
 describe('everything that can be written', () => {
