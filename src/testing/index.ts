@@ -1,3 +1,4 @@
+export { describeDriver, type DescribeDriverOptions, type Exception, type MakeDriver, type TestStore } from './conformance/index.ts'
 export { FakeDisk, type FakeOptions } from './fake-disk.ts'
 export { type FakeFileOptions, fakeFile } from './fake-file.ts'
 export { type FaultyOperation, type FaultyOptions, faulty } from './faulty.ts'

@@ -1,0 +1,4 @@
+import { MemoryDriver } from '../../src/drivers/memory-driver.ts'
+import { describeDriver } from '../../src/testing/conformance/index.ts'
+
+describeDriver('memory', () => new MemoryDriver())
