@@ -20,7 +20,6 @@ import {
   factsOf,
   fsync,
   link,
-  lstat,
   lstatOrMissing,
   OPEN,
   rename,

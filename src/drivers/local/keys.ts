@@ -36,13 +36,13 @@ export function checkPath(path: string, root: string): void {
   if (path.length * 3 > MAX_SEGMENT_BYTES) checkLengths(path, root)
 }
 
-/** True for a name that a listing leaves out: one of the disk's own, or one that no path can have. */
-export function isUnlistable(name: string): boolean {
-  return name.startsWith(HIDDEN_PREFIX) || UNNAMEABLE.test(name)
-}
-
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const UNNAMEABLE = /[\\\u0000-\u001f\u007f-\u009f]/
+
+/** True for a name on the file system that no path of a disk can have. */
+export function isUnnameable(name: string): boolean {
+  return UNNAMEABLE.test(name)
+}
 
 function checkLengths(path: string, root: string): void {
   const segments = path.split('/')

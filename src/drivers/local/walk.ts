@@ -8,7 +8,7 @@
 import type { Dirent } from 'node:fs'
 import { compareUtf8, directoryPrefix, joinPath } from '../../path.ts'
 import type { Root } from './containment.ts'
-import { HIDDEN_PREFIX, isUnlistable } from './keys.ts'
+import { HIDDEN_PREFIX, isUnnameable } from './keys.ts'
 import { errnoOf, isMissing, LinkError } from './local-errors.ts'
 import { exists, readdir, realpath } from './local-files.ts'
 import { sweepNames } from './sweep.ts'
@@ -28,6 +28,8 @@ export class Walk {
   readonly #root: Root
   readonly #recursive: boolean
   readonly #frames: Frame[] = []
+  /** What the next directory holds, read while the names of the present one are taken. */
+  #ahead: { readonly directory: string; readonly names: Promise<string[]> } | undefined
 
   private constructor(root: Root, recursive: boolean) {
     this.#root = root
@@ -56,9 +58,36 @@ export class Walk {
       }
       const place = frame.prefix + name
       places.push(place)
-      if (this.#recursive && name.endsWith('/')) await this.#enter(place, '')
+      if (!this.#recursive || !name.endsWith('/')) continue
+      await this.#enter(place, '')
+      this.#readAhead()
     }
     return places
+  }
+
+  #readAhead(): void {
+    const directory = this.#nextDirectory()
+    if (directory === undefined || directory === this.#ahead?.directory) return
+    const names = namesIn(this.#root, directory)
+    names.catch(() => undefined) // it fails when its turn comes, if it comes
+    this.#ahead = { directory, names }
+  }
+
+  #nextDirectory(): string | undefined {
+    for (const { prefix, names, next } of this.#frames.toReversed()) {
+      for (let index = next; index < names.length; index++) {
+        const name = names[index] as string
+        if (name.endsWith('/')) return prefix + name.slice(0, -1)
+      }
+    }
+    return undefined
+  }
+
+  #namesIn(directory: string): Promise<string[]> {
+    const ahead = this.#ahead
+    if (ahead?.directory !== directory) return namesIn(this.#root, directory)
+    this.#ahead = undefined
+    return ahead.names
   }
 
   /** True when nothing is left. */
@@ -70,7 +99,7 @@ export class Walk {
     const directory = prefix.slice(0, -1)
     const real = this.#root.links === 'follow' ? await this.#realOf(directory) : undefined
     if (real !== undefined && this.#frames.some((frame) => frame.real === real)) return
-    const names = await namesIn(this.#root, directory)
+    const names = await this.#namesIn(directory)
     const frame: Frame = { prefix, real, names, next: 0 }
     this.#frames.push(frame)
     if (start === '') return
@@ -116,8 +145,7 @@ async function listable(root: Root, place: Place, found: readonly Dirent[]): Pro
   for (const entry of found) {
     const { name } = entry
     if (name.startsWith(HIDDEN_PREFIX)) hidden.push(name)
-    else if (isUnlistable(name)) continue
-    else if (name.includes(REPLACED) && !(await exists(`${place.at}/${name}`))) continue
+    else if (UNUSUAL.test(name) && !(await hasPath(place.at, name))) continue
     else if (entry.isFile()) names.push(name)
     else if (entry.isDirectory()) names.push(`${name}/`)
     else if (entry.isSymbolicLink()) names.push(...(await linkedName(root, place, name)))
@@ -129,8 +157,14 @@ async function listable(root: Root, place: Place, found: readonly Dirent[]): Pro
   return names
 }
 
-/** What a name that is not UTF-8 is read with; a file of this very name exists too, if it is there. */
-const REPLACED = '\ufffd'
+/** What has to be looked at more closely; one test for the many names that need not. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const UNUSUAL = /[\\\u0000-\u001f\u007f-\u009f\ufffd]/
+
+/** Whether a path can name this. A name that is not UTF-8 is read with U+FFFD in it, and nothing is there under the name so read. */
+async function hasPath(at: string, name: string): Promise<boolean> {
+  return !isUnnameable(name) && exists(`${at}/${name}`)
+}
 
 /** A link as what it leads to; nothing when it is skipped, leads out of the root, or nowhere. */
 async function linkedName(root: Root, { directory }: Place, name: string): Promise<string[]> {
