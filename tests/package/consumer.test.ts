@@ -112,7 +112,7 @@ describe('what an import loads', () => {
     expect(seen.some((name) => name.endsWith('/stowage/dist/index.js'))).toBe(true)
     const names = seen.flatMap((name) => {
       if (name.startsWith('file:')) return /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(name)?.[1] ?? []
-      return name.startsWith('.') || name.startsWith('node:')
+      return name.startsWith('.') || isBuiltin(name)
         ? []
         : name
             .split('/')

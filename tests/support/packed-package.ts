@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ROOT } from './source-tree.ts'
 
-const PACKED_FROM = ['src', '.ci', 'package.json', 'tsconfig.json', 'tsconfig.build.json', 'README.md', 'LICENSE', 'CHANGELOG.md']
+const CONFIGURATION = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'rollup.config.js']
+const SOURCE = ['src', '.ci', ...CONFIGURATION, 'README.md', 'LICENSE', 'CHANGELOG.md']
 
 export interface Outcome {
   readonly code: number
@@ -49,13 +50,19 @@ function succeeded({ code, stdout, stderr }: Outcome, command: string): string {
   return stdout
 }
 
-/** `npm run build` and `npm pack`, in a copy below the directory. @returns the tarball, and the folder that it was packed in */
-export async function packPackage(directory: string): Promise<{ readonly tarball: string; readonly source: string }> {
+/** `npm run build` in a copy of the sources below the directory. @returns the folder of the copy */
+export async function buildSource(directory: string): Promise<string> {
   const source = join(directory, 'source')
   await mkdir(source, { recursive: true })
-  for (const name of PACKED_FROM) await cp(join(ROOT, name), join(source, name), { recursive: true })
+  for (const name of SOURCE) await cp(join(ROOT, name), join(source, name), { recursive: true })
   await symlink(join(ROOT, 'node_modules'), join(source, 'node_modules'))
   await npm(['run', 'build'], source)
+  return source
+}
+
+/** Builds and packs. @returns the tarball, and the folder that it was packed in */
+export async function packPackage(directory: string): Promise<{ readonly tarball: string; readonly source: string }> {
+  const source = await buildSource(directory)
   await npm(['pack', '--pack-destination', directory], source)
   const { version } = JSON.parse(await readFile(join(source, 'package.json'), 'utf8')) as { version: string }
   return { tarball: join(directory, `stowage-${version}.tgz`), source }
