@@ -54,35 +54,39 @@ interface Waiter {
   next: Waiter | undefined
 }
 
-/** A linked list, so that entering, leaving and giving up cost the same however many wait. */
-function slots(count: number): Run {
-  let free = count
-  let first: Waiter | undefined
-  let last: Waiter | undefined
+/** Who waits, the first to come first. A linked list: joining and leaving cost the same however many wait. */
+class Queue {
+  first: Waiter | undefined
+  #last: Waiter | undefined
 
-  function join(enter: () => void): Waiter {
-    const waiter: Waiter = { enter, previous: last, next: undefined }
-    if (last === undefined) first = waiter
-    else last.next = waiter
-    last = waiter
+  join(enter: () => void): Waiter {
+    const waiter: Waiter = { enter, previous: this.#last, next: undefined }
+    if (this.#last === undefined) this.first = waiter
+    else this.#last.next = waiter
+    this.#last = waiter
     return waiter
   }
 
-  function leave({ previous, next }: Waiter): void {
-    if (previous === undefined) first = next
+  leave({ previous, next }: Waiter): void {
+    if (previous === undefined) this.first = next
     else previous.next = next
-    if (next === undefined) last = previous
+    if (next === undefined) this.#last = previous
     else next.previous = previous
   }
+}
+
+function slots(count: number): Run {
+  let free = count
+  const queue = new Queue()
 
   function turn(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiter = join(() => {
+      const waiter = queue.join(() => {
         signal?.removeEventListener('abort', giveUp)
         resolve()
       })
       function giveUp(): void {
-        leave(waiter)
+        queue.leave(waiter)
         reject(signal?.reason)
       }
       signal?.addEventListener('abort', giveUp, { once: true })
@@ -96,10 +100,10 @@ function slots(count: number): Run {
     try {
       return await call()
     } finally {
-      if (first === undefined) free++
+      const waiter = queue.first // it takes over the slot
+      if (waiter === undefined) free++
       else {
-        const waiter = first // it takes over the slot
-        leave(waiter)
+        queue.leave(waiter)
         waiter.enter()
       }
     }

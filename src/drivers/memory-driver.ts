@@ -153,7 +153,7 @@ export class MemoryDriver implements Driver {
     const contentType = options.contentType ?? (await contentTypeOf(path))
     const add = (chunk: Uint8Array): void => {
       const existing = this.#files.get(path)
-      if (existing === undefined) this.#replace(path, ownCopy(chunk), { ...options, contentType })
+      if (existing === undefined) this.#replace(path, new Uint8Array(chunk), { ...options, contentType })
       else this.#replace(path, Buffer.concat([existing.bytes, chunk]), { ...existing.stat })
     }
     add(new Uint8Array())
@@ -172,7 +172,7 @@ export class MemoryDriver implements Driver {
     signal?.throwIfAborted()
     const { stat, bytes } = this.#find(path, ifMatch)
     const { start, end } = resolveRange(range, stat.size)
-    return { stat, body: bytesBody(ownCopy(bytes.subarray(start, end))) }
+    return { stat, body: bytesBody(new Uint8Array(bytes.subarray(start, end))) }
   }
 
   async write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
@@ -210,8 +210,7 @@ export class MemoryDriver implements Driver {
     const source = this.#files.get(from)
     await this.copy(from, to, options)
     if (from === to) return
-    if (this.#files.get(from) !== source)
-      throw new PreconditionFailedError('the source changed while it was being moved: both files are kept')
+    if (this.#files.get(from) !== source) throw new PreconditionFailedError('the source changed meanwhile: both files are kept')
     this.#files.delete(from)
     this.#sortedKeys = undefined
   }
@@ -254,11 +253,10 @@ export class MemoryDriver implements Driver {
     if (options.ifMatch !== undefined && existing?.stat.etag !== options.ifMatch) throw new PreconditionFailedError()
     if (this.#directories.has(path)) throw new FileExistsError('a directory is there')
     this.#makeDirectories(parentsOf(path))
-    const size = bytes.byteLength
     const etag = `"${++this.#changes}"`
     const stat: FileStat = {
       path,
-      size,
+      size: bytes.byteLength,
       lastModified: this.#now(),
       etag,
       ...headersOf(options),
@@ -268,30 +266,22 @@ export class MemoryDriver implements Driver {
     }
     this.#files.set(path, { bytes, stat })
     if (existing === undefined) this.#sortedKeys = undefined
-    return { size, etag }
+    return { size: stat.size, etag }
   }
 
   #makeDirectories(paths: readonly string[]): void {
-    for (const path of paths) {
-      if (this.#files.has(path)) throw new FileExistsError('a file is where a directory has to be')
-    }
-    for (const path of paths) {
-      if (path === '' || this.#directories.has(path)) continue
+    if (paths.some((path) => this.#files.has(path))) throw new FileExistsError('a file is where a directory has to be')
+    for (const path of paths.filter((parent) => !this.hasDirectory(parent))) {
       this.#directories.add(path)
       this.#sortedKeys = undefined
     }
   }
 }
 
-/** The content in memory of our own: the caller may change its buffer later. */
+/** The content in memory of our own: the caller may change its buffer later, and `slice` of a Buffer would be a view. */
 async function ownBytes(content: Content, signal: AbortSignal | undefined): Promise<Uint8Array> {
   const bytes = await contentBytes(content, signal)
-  return bytes === content.bytes ? ownCopy(bytes) : bytes
-}
-
-/** `slice` would not do: a Buffer's is a view. */
-function ownCopy(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes)
+  return bytes === content.bytes ? new Uint8Array(bytes) : bytes
 }
 
 function describePart([number, bytes]: readonly [number, Uint8Array]): UploadedPart {

@@ -1,3 +1,4 @@
+/** `stowage/testing`: fakes, faults, matchers, and the conformance kit. */
 export { describeDriver, type DescribeDriverOptions, type Exception, type MakeDriver, type TestStore } from './conformance/index.ts'
 export { FakeDisk, type FakeOptions } from './fake-disk.ts'
 export { type FakeFileOptions, fakeFile } from './fake-file.ts'

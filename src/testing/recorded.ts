@@ -17,9 +17,12 @@ export interface Recording {
   readonly failures: Map<Operation, Error[]>
 }
 
+/** Remembers a call, and fails it if that was asked for. */
+type Note = (operation: Operation, path: string, more?: Partial<RecordedOperation>) => void
+
 /** @returns a decorator that writes into the recording; it is of kind `fake` */
 export function recorded({ operations, failures }: Recording): (inner: Driver) => Driver {
-  const note = (operation: Operation, path: string, more: Partial<RecordedOperation> = {}): void => {
+  const note: Note = (operation, path, more) => {
     operations.push({ operation, path, ...more })
     const error = failures.get(operation)?.shift()
     if (error !== undefined) throw error
@@ -32,58 +35,36 @@ export function recorded({ operations, failures }: Recording): (inner: Driver) =
     visibility: inner.visibility && recordedVisibility(inner.visibility, note),
     directories: inner.directories && recordedDirectories(inner.directories, note),
     multipart: inner.multipart && recordedMultipart(inner.multipart, note),
-    append:
-      inner.append &&
-      (async (path, content, options) => {
-        note('append', path, { options: kept(options) })
-        await inner.append?.(path, content, options)
-      }),
-    publicUrl:
-      inner.publicUrl &&
-      (async (path) => {
-        note('publicUrl', path)
-        return requireAbility(inner.publicUrl)(path)
-      }),
-    signUrl:
-      inner.signUrl &&
-      (async (path, options) => {
-        note('signUrl', path)
-        return requireAbility(inner.signUrl)(path, options)
-      }),
-    stat: async (path, options) => {
-      note('stat', path)
-      return inner.stat(path, options)
-    },
-    read: async (path, options) => {
-      note('read', path)
-      return inner.read(path, options)
-    },
-    write: async (path, content, options) => {
-      note('write', path, { options: kept(options) })
-      return inner.write(path, content, options)
-    },
+    append: inner.append && noted(note, 'append', inner.append.bind(inner), (_content, options) => ({ options: kept(options) })),
+    publicUrl: inner.publicUrl && noted(note, 'publicUrl', inner.publicUrl.bind(inner)),
+    signUrl: inner.signUrl && noted(note, 'signUrl', inner.signUrl.bind(inner)),
+    stat: noted(note, 'stat', inner.stat.bind(inner)),
+    read: noted(note, 'read', inner.read.bind(inner)),
+    write: noted(note, 'write', inner.write.bind(inner), (_content, options) => ({ options: kept(options) })),
     delete: async (paths, options) => {
       for (const path of paths) note('delete', path)
       return inner.delete(paths, options)
     },
-    list: async (directory, options) => {
-      note('list', directory)
-      return inner.list(directory, options)
-    },
-    copy: async (from, to, options) => {
-      note('copy', from, { to, options: kept(options) })
-      await inner.copy(from, to, options)
-    },
-    move: async (from, to, options) => {
-      note('move', from, { to, options: kept(options) })
-      await inner.move(from, to, options)
-    },
+    list: noted(note, 'list', inner.list.bind(inner)),
+    copy: noted(note, 'copy', inner.copy.bind(inner), (to, options) => ({ to, options: kept(options) })),
+    move: noted(note, 'move', inner.move.bind(inner), (to, options) => ({ to, options: kept(options) })),
     locate: (path) => inner.locate(path),
     close: () => Promise.resolve(),
   })
 }
 
-type Note = (operation: Operation, path: string, more?: Partial<RecordedOperation>) => void
+/** A call that is noted before it is made; `more` says what of its arguments. */
+function noted<Rest extends readonly unknown[], Result>(
+  note: Note,
+  operation: Operation,
+  call: (path: string, ...rest: Rest) => Promise<Result>,
+  more?: (...rest: Rest) => Partial<RecordedOperation>,
+): (path: string, ...rest: Rest) => Promise<Result> {
+  return async (path, ...rest) => {
+    note(operation, path, more?.(...rest))
+    return call(path, ...rest)
+  }
+}
 
 /** The failure of a test that asks for it: `new UnavailableError()` unless told. */
 export function planFailure({ failures }: Recording, operation: Operation, error: Error = new UnavailableError()): void {
@@ -92,11 +73,6 @@ export function planFailure({ failures }: Recording, operation: Operation, error
 
 function kept({ signal: _signal, ...options }: WriteOptions): WriteOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-}
-
-function requireAbility<T>(ability: T | undefined): T {
-  if (ability === undefined) throw new TypeError('an ability went away')
-  return ability
 }
 
 function recordedVisibility(inner: VisibilityAbility, note: Note): VisibilityAbility {

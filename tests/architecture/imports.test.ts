@@ -11,7 +11,7 @@ const dependencies = Object.keys(manifest['dependencies'] ?? {})
 const optionalPeers = Object.keys(manifest['peerDependencies'] ?? {})
 
 /** What everything that talks to a store, or decorates what does, may build on. */
-const SEAM = ['driver', 'errors', 'path', 'content', 'content-type', 'content-disposition', 'derive', 'digest']
+const SEAM = ['driver', 'errors', 'path', 'content', 'content-type', 'content-disposition', 'derive', 'digest', 'builtins']
 /** The parts that `disk.ts` is made of. */
 const DISK = [
   'check',
@@ -38,9 +38,10 @@ const TABLE: readonly (readonly [files: string, mayImport: readonly string[]])[]
   ['content', ['driver', 'errors', 'path', 'digest']],
   ['content-type', []],
   ['content-disposition', []],
-  ['digest', ['driver', 'errors']],
+  ['builtins', []],
+  ['digest', ['driver', 'errors', 'builtins']],
   ['peers', ['errors']],
-  ['url-signature', ['driver', 'errors', 'path']],
+  ['url-signature', ['driver', 'errors', 'path', 'builtins']],
   ['derive', ['driver', 'errors', 'path', 'content']],
   ['drivers/*', [...SEAM, 'peers', 'drivers/(same folder)']],
   ['decorators/logged', ['driver', 'errors', 'decorators/log-line']],
