@@ -10,8 +10,6 @@ import { receiveUpload } from './receive-upload.ts'
 import { refuse, statusOf } from './refusal.ts'
 import { serveFile } from './serve-file.ts'
 
-export type { ServableDisk, ServableStorage } from './access.ts'
-
 export type Handler = (request: Request) => Promise<Response>
 
 export interface HandlerOptions {

@@ -1,3 +1,4 @@
 /** `stowage/http`: what answers the URLs of served disks. */
-export { createHandler, type Handler, type HandlerOptions, type ServableDisk, type ServableStorage } from './handler.ts'
+export type { ServableDisk, ServableStorage } from './access.ts'
+export { createHandler, type Handler, type HandlerOptions } from './handler.ts'
 export { toNodeHandler } from './node-handler.ts'

@@ -12,8 +12,6 @@ import { reading } from './reading.ts'
 import { type MakeDriver, prepare, type Subject } from './subject.ts'
 import { writing } from './writing.ts'
 
-export type { MakeDriver, TestStore } from './subject.ts'
-
 /** A test that a store cannot keep, and why: the limit of its server, in words that a reader can look up. */
 export interface Exception {
   /** The title of the test. */

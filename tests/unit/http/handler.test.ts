@@ -6,7 +6,7 @@ import type { Driver, FileStat, WriteOptions } from '../../../src/driver.ts'
 import { MemoryDriver } from '../../../src/drivers/memory-driver.ts'
 import * as errors from '../../../src/errors.ts'
 import { createHandler } from '../../../src/http/index.ts'
-import type { ServableStorage } from '../../../src/http/handler.ts'
+import type { ServableStorage } from '../../../src/http/access.ts'
 
 const secret = 'a secret of enough length'
 const modified = new Date('2026-05-04T10:20:30.456Z')
