@@ -1,11 +1,11 @@
 // Adds up Jest's reports and prints the last line of `.ci/run`. Exits 1 unless tests ran and none failed.
 // A step or a test file that failed without a failing test counts as one. CommonJS: any Node runs it.
 'use strict'
-const { readdirSync, readFileSync } = require('node:fs')
+const fs = require('node:fs')
 const { join } = require('node:path')
 
 const [directory, failedStep] = process.argv.slice(2)
-const reports = readdirSync(directory).map((name) => JSON.parse(readFileSync(join(directory, name), 'utf8')))
+const reports = fs.readdirSync(directory).map((name) => JSON.parse(fs.readFileSync(join(directory, name), 'utf8')))
 const sum = (key) => reports.reduce((total, report) => total + report[key], 0)
 
 const passed = sum('numPassedTests')

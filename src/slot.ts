@@ -121,7 +121,7 @@ function construct(name: string, config: DiskConfig, neighbours: Neighbours): Bu
   const inline = new Map<DiskReference, Driver>()
   const pending: Promise<void>[] = []
   const keep = (reference: DiskReference, driver: Driver): void =>
-    void (typeof reference === 'string' ? below : inline).set(reference as never, driver)
+    void (typeof reference === 'string' ? below : inline).set(reference, driver)
   const referred = neighbours.extensions.has(config.driver) ? [] : references(config) // the keys of an extension are its own
   for (const { at, disk } of referred) {
     const made = typeof disk === 'string' ? neighbours.driverOf(disk) : inlineDriver(`${name}.${at}`, disk, { neighbours, below })

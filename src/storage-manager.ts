@@ -95,7 +95,7 @@ export class StorageManager<Name extends string = string> extends Filesystem {
   ): this {
     if (typeof factory !== 'function')
       throw new ConfigurationError(`extend(${quote(driverName)}, …) needs a function that makes the driver`)
-    this.#extensions.set(driverName, { factory: factory as DriverFactory<never>, keys })
+    this.#extensions.set(driverName, { factory, keys })
     this.#generation++
     return this
   }
@@ -214,7 +214,7 @@ export class StorageManager<Name extends string = string> extends Filesystem {
 
   get layer(): Disk['layer'] {
     const disk = this.disk()
-    return disk.layer.bind(disk) as Disk['layer']
+    return disk.layer.bind(disk)
   }
 
   get buckets(): Disk['buckets'] {
@@ -351,7 +351,7 @@ export class StorageManager<Name extends string = string> extends Filesystem {
   #retire(name: string): void {
     const wrapping = new Set([name])
     for (const inner of wrapping) for (const slot of this.#slots.values()) if (slot.below.includes(inner)) wrapping.add(slot.name)
-    const slots = [...wrapping].reverse().map((wrapped) => this.#slots.get(wrapped))
+    const slots = [...wrapping].toReversed().map((wrapped) => this.#slots.get(wrapped))
     const disk = this.#disks.get(name)
     this.#disks.delete(name)
     this.#generation++
@@ -391,7 +391,7 @@ export class StorageManager<Name extends string = string> extends Filesystem {
   }
 
   async #settle(): Promise<void> {
-    const results = await Promise.allSettled([...this.#closing])
+    const results = await Promise.allSettled(this.#closing)
     this.#closing.clear()
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
@@ -420,7 +420,7 @@ function outermostFirst(slots: readonly Slot[]): readonly Slot[] {
     ordered.add(slot)
   }
   for (const slot of slots) visit(slot)
-  return [...ordered].reverse()
+  return [...ordered].toReversed()
 }
 
 /** True when some file of the stack would be anywhere but in memory or in a fake. */
