@@ -109,8 +109,10 @@ export class StorageManager<Name extends string = string> extends Filesystem {
   /** @throws ConfigurationError before a configuration was found */
   get defaultName(): string {
     if (this.#default !== undefined) return this.#default
-    if (this.#state === 'configured')
-      throw new ConfigurationError(`no disk is the default: set "default" to one of ${this.names.join(', ')}`)
+    if (this.#state === 'configured') {
+      const choice = this.names.length === 0 ? 'add one to "disks"' : `set "default" to one of ${this.names.join(', ')}`
+      throw new ConfigurationError(`no disk is the default: ${choice}`)
+    }
     throw new ConfigurationError(this.#state === 'closed' ? CLOSED : NOT_READY)
   }
 
