@@ -141,24 +141,33 @@ export function watchedBody(
 ): AsyncIterable<Uint8Array> {
   const iterator = body[Symbol.asyncIterator]()
   let received = 0
+  let waiting = false
+  let over = false
   const giveBack = async (): Promise<void> => {
+    if (over) return
+    over = true
     if (perChunk) deadline?.clear()
-    await iterator.return?.()
+    const given = Promise.resolve(iterator.return?.())
+    if (!waiting) await given
+    else given.catch(() => undefined) // not awaited: it may wait for the very chunk that never comes
   }
   const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
     try {
       if (perChunk) deadline?.restart()
+      waiting = true
       const result = await (deadline === undefined ? iterator.next() : deadline.race(iterator.next()))
+      waiting = false
       if (perChunk) deadline?.pause()
       if (result.done) {
         if (expected !== undefined && received !== expected) throw wrongLength(received, expected)
+        over = true
         if (perChunk) deadline?.clear()
         return { done: true, value: undefined }
       }
       received += result.value.byteLength
       return result
     } catch (error) {
-      giveBack().catch(() => undefined) // not awaited: it may wait for the very chunk that never comes
+      await giveBack().catch(() => undefined)
       throw fail(error)
     }
   }

@@ -79,12 +79,17 @@ export function sourceChanged(): PreconditionFailedError {
   return new PreconditionFailedError('the source changed while it was being moved: it was kept, and the copy is at the target')
 }
 
-/** Every entry of a directory, page after page, in order. */
-export async function* listAll(driver: Driver, directory: string, options: Omit<ListOptions, 'cursor'>): AsyncGenerator<Entry, undefined> {
+/** Every page of a directory, in order. An entry at a time would cost more than the listing. */
+export async function* pagesOf(
+  driver: Driver,
+  directory: string,
+  options: Omit<ListOptions, 'cursor'>,
+): AsyncGenerator<readonly Entry[], undefined> {
   let cursor: string | undefined
   do {
+    options.signal?.throwIfAborted()
     const page: Page = await driver.list(directory, { ...options, cursor })
-    yield* page.entries
+    yield page.entries
     cursor = page.cursor
   } while (cursor !== undefined)
 }
@@ -96,15 +101,12 @@ export async function* listAll(driver: Driver, directory: string, options: Omit<
  */
 export async function deleteTree(driver: Driver, directory: string, { signal }: CallOptions): Promise<number> {
   let deleted = 0
-  let cursor: string | undefined
-  do {
-    const page: Page = await driver.list(directory, { recursive: true, stat: false, cursor, signal })
-    const paths = page.entries.filter((entry) => entry.type === 'file').map((entry) => entry.path)
+  for await (const entries of pagesOf(driver, directory, { recursive: true, stat: false, signal })) {
+    const paths = entries.filter((entry) => entry.type === 'file').map((entry) => entry.path)
     const failures = paths.length === 0 ? [] : await driver.delete(paths, { signal })
     if (failures.length > 0) throw new PartialFailureError(undefined, { failures })
     deleted += paths.length
-    cursor = page.cursor
-  } while (cursor !== undefined)
+  }
   return deleted
 }
 
