@@ -5,7 +5,13 @@
  *
  * Tests choose themselves by the abilities that they find: what a driver lacks has to be an UnsupportedError before anything is done.
  */
+import { appending } from './appending.ts'
+import { conditions } from './conditions.ts'
 import { type ConformanceTest, runTest } from './conformance-test.ts'
+import { contents } from './contents.ts'
+import { copying } from './copying.ts'
+import { deleting } from './deleting.ts'
+import { facts } from './facts.ts'
 import { type TestGlobals, testGlobals } from './globals.ts'
 import { listing } from './listing.ts'
 import { reading } from './reading.ts'
@@ -30,7 +36,13 @@ export interface DescribeDriverOptions {
 const TOPICS: Readonly<Record<string, readonly ConformanceTest[]>> = {
   reading,
   writing,
+  contents,
+  conditions,
+  appending,
+  facts,
   listing,
+  deleting,
+  copying,
 }
 
 /**

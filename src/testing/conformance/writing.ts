@@ -16,6 +16,7 @@ import {
 } from './assertions.ts'
 import { type ConformanceTest, writes } from './conformance-test.ts'
 import { expect } from './globals.ts'
+import { chunks, pausedSource } from './sources.ts'
 import type { Subject } from './subject.ts'
 
 const READERS = 300
@@ -122,18 +123,11 @@ export const writing: readonly ConformanceTest[] = [
 
   writes('shows readers the old file until a write is done', async ({ disk }) => {
     await disk.put('a.txt', 'old')
-    const reached = Promise.withResolvers<void>()
-    const finish = Promise.withResolvers<void>()
-    async function* slow(): AsyncGenerator<string> {
-      yield 'n'
-      reached.resolve()
-      await finish.promise
-      yield 'ew'
-    }
-    const writing = disk.put('a.txt', slow())
-    await reached.promise
+    const { source, paused, finish } = pausedSource('n', 'ew')
+    const writing = disk.put('a.txt', source)
+    await paused
     const during = { text: await disk.text('a.txt'), size: await disk.size('a.txt'), listed: await listed(disk) }
-    finish.resolve()
+    finish()
     await writing
     expect(during).toEqual({ text: 'old', size: 3, listed: ['a.txt'] })
     await expectFile(disk, 'a.txt', 'new')
@@ -188,13 +182,6 @@ async function keysDoNotCollide({ disk }: Subject): Promise<void> {
   await disk.put('photos', 'file')
   await expectFiles(disk, { photos: 'file', 'photos/a.txt': 'x' })
   expect(await listed(disk, '', {})).toEqual(['photos', 'photos/'])
-}
-
-export async function* chunks(...parts: readonly (string | Uint8Array)[]): AsyncGenerator<string | Uint8Array> {
-  for (const part of parts) {
-    await Promise.resolve()
-    yield part
-  }
 }
 
 async function* failing(path: string): AsyncGenerator<Uint8Array> {
