@@ -30,7 +30,8 @@ export function toContent(contents: Contents): Content {
   if (isNodeStream(contents)) return onceContent(nodeChunks(checkUnread(contents)))
   if (isWebStream(contents)) {
     if (contents.locked) throw new InvalidArgumentError('the stream is locked: somebody else is reading it')
-    if (Readable.isDisturbed(contents as never)) throw new InvalidArgumentError('the stream was read or cancelled already: pass a fresh one')
+    if (Readable.isDisturbed(contents as never))
+      throw new InvalidArgumentError('the stream was read or cancelled already: pass a fresh one')
     return onceContent(webChunks(contents))
   }
   if (Array.isArray(contents)) return { size: undefined, replayable: true, bytes: undefined, stream: () => iterableChunks(contents) }

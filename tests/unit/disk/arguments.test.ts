@@ -312,8 +312,8 @@ describe('a batch to delete', () => {
 
 describe('the other disk of a copy', () => {
   it.each([undefined, null, 'public', {}, recorded()])('must be a disk, not %p', async (other) => {
-    expect(await rejection(disk.copyTo(other as unknown as Filesystem, 'a'))).toMatchObject({ code: 'invalid_argument' })
-    expect(await rejection(disk.moveTo(other as unknown as Filesystem, 'a'))).toMatchObject({ code: 'invalid_argument' })
+    expect(await rejection(disk.copyTo(other as Filesystem, 'a'))).toMatchObject({ code: 'invalid_argument' })
+    expect(await rejection(disk.moveTo(other as Filesystem, 'a'))).toMatchObject({ code: 'invalid_argument' })
     expect(store.calls).toEqual([])
   })
 })
