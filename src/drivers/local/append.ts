@@ -80,7 +80,7 @@ async function openNew(disk: LocalSettings, key: string, visibility: WriteOption
   try {
     return await disk.root.within(dirname(key), async (at) => {
       const fd = await open(`${at}/${basename(key)}`, OPEN.appendNew, mode)
-      if (disk.durable) await syncDirectory(`${at}/.`)
+      if (disk.durable) await syncDirectory(at)
       return fd
     })
   } catch (error) {

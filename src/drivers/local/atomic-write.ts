@@ -53,6 +53,7 @@ export async function writeAtomically(
   content: Content,
   { extras, ...options }: Pick<WriteOptions, 'visibility' | 'ifAbsent' | 'ifMatch' | 'signal'> & { readonly extras: Extras | undefined },
 ): Promise<WriteResult> {
+  if (options.ifAbsent || options.ifMatch !== undefined) await checkEarly(disk, key, options)
   const mode = disk.fileModes[options.visibility ?? disk.visibility]
   const temp = joinPath(dirname(key), tempName())
   const fd = await openTemp(disk, temp, { mode, visibility: options.visibility })
@@ -68,6 +69,17 @@ export async function writeAtomically(
     await unlinkQuietly(disk.root.at(temp))
     throw error
   }
+}
+
+/** Spares the work when the condition is lost already; it is judged where it counts in `commit`. */
+async function checkEarly({ root }: LocalSettings, key: string, options: Pick<WriteOptions, 'ifAbsent' | 'ifMatch'>): Promise<void> {
+  let current: BigIntStats | undefined
+  try {
+    current = await root.lstat(key)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+  checkCurrent(current, options)
 }
 
 /** Whether the name has a sidecar, valid or not. */
@@ -113,7 +125,7 @@ export function commit(
     const plain = draft.extras === undefined && !draft.sidecarSeen && !options.ifAbsent && options.ifMatch === undefined
     if (!plain) return root.within(dirname(key), (at) => commitWithCare(disk, { at, name: basename(key) }, draft, options))
     await renameDraft(root.at(draft.temp), root.at(key))
-    if (disk.durable) await root.within(dirname(key), (at) => syncDirectory(`${at}/.`))
+    if (disk.durable) await root.within(dirname(key), syncDirectory)
     return { size: Number(draft.stats.size), etag: etagOf(draft.stats) }
   })
 }
@@ -145,7 +157,7 @@ async function commitWithCare(
   }
   const linked = ifAbsent && draft.extras === undefined && !draft.sidecarSeen
   const stats = linked ? await placeLinked(temp, target, draft.stats) : await withLock(at, name, place)
-  if (disk.durable) await syncDirectory(`${at}/.`)
+  if (disk.durable) await syncDirectory(at)
   return { size: Number(stats.size), etag: etagOf(stats) }
 }
 

@@ -158,7 +158,7 @@ export class Root {
 
   async #openOnce(key: string, flags: number, mode?: number): Promise<number> {
     try {
-      return await open(this.at(key), flags, mode)
+      return await open(key === '' ? `${this.at('')}/.` : this.at(key), flags, mode) // the root itself may be a link
     } catch (error) {
       const errno = errnoOf(error)
       if (errno === 'ELOOP' || errno === 'ENOTDIR' || this.links === 'error') await this.#refuseLinks(key)

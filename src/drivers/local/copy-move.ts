@@ -170,7 +170,7 @@ async function moveByRename(disk: LocalSettings, ends: Ends, options: WriteOptio
       const move = { from: { at: atFrom, name: basename(ends.fromKey) }, to: { at: atTo, name: basename(ends.toKey) }, source, extras }
       await renameWithSidecar(disk, move, options, renameFile)
       if (isMarked(source)) await removeLeftSidecar(atFrom, basename(ends.fromKey))
-      if (disk.durable) await Promise.all([syncDirectory(`${atTo}/.`), syncDirectory(`${atFrom}/.`)])
+      if (disk.durable) await Promise.all([syncDirectory(atTo), syncDirectory(atFrom)])
     }),
   )
 }

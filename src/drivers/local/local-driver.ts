@@ -6,7 +6,6 @@
  * crashed writers leave is swept (sweep.ts). Nothing is opened, and no directory made, before the first operation.
  */
 import type { BigIntStats } from 'node:fs'
-import { resolve } from 'node:path'
 import { contentTypeOf } from '../../content-type.ts'
 import { bytesBody } from '../../content.ts'
 import { resolveRange } from '../../derive.ts'
@@ -23,16 +22,14 @@ import type {
   ReadOptions,
   ReadResult,
   Supports,
-  Visibility,
   VisibilityAbility,
   WriteOptions,
   WriteResult,
 } from '../../driver.ts'
-import { ConfigurationError, FileNotFoundError, PreconditionFailedError } from '../../errors.ts'
+import { FileNotFoundError, PreconditionFailedError } from '../../errors.ts'
 import { basename, dirname } from '../../path.ts'
 import { appendContent } from './append.ts'
 import { writeAtomically } from './atomic-write.ts'
-import { type LinkPolicy, Root } from './containment.ts'
 import { copyWithin, type Ends, moveWithin } from './copy-move.ts'
 import { deleteFile, deleteFiles } from './delete-files.ts'
 import { makeDirectories, removeTree } from './directories.ts'
@@ -44,36 +41,15 @@ import { closeQuietly, closeSoon, factsOf, OPEN, readFully } from './local-files
 import { Listing } from './listing.ts'
 import { setMode } from './modes.ts'
 import { extrasOf } from './sidecar.ts'
-import type { LocalSettings } from './settings.ts'
-import { Sweeper, sweepTree } from './sweep.ts'
+import { type LocalDriverOptions, type LocalSettings, settingsOf } from './settings.ts'
+import { sweepTree } from './sweep.ts'
+
+export type { LocalDriverOptions, LocalModes, LocalPermissions } from './settings.ts'
 
 declare module '../../driver.ts' {
   interface Layers {
     local: LocalDriver
   }
-}
-
-export interface LocalDriverOptions {
-  /** The directory, relative to the working directory. It is made when the first file is written. */
-  readonly root: string
-  /** Modes of what is made. Default: 0644 and 0755 public, 0600 and 0700 private. */
-  readonly permissions?: LocalPermissions | undefined
-  /** Symbolic links below the root: as if they were not there, an error, or followed as long as they stay inside it. Default: `skip`. */
-  readonly links?: LinkPolicy | undefined
-  /** A write is done when the device has it (fsync of the file and its directory). Default: false. */
-  readonly durable?: boolean | undefined
-  /** Of what is written without one. Default: `private`. */
-  readonly visibility?: Visibility | undefined
-}
-
-export interface LocalPermissions {
-  readonly file?: LocalModes | undefined
-  readonly dir?: LocalModes | undefined
-}
-
-export interface LocalModes {
-  readonly public?: number | undefined
-  readonly private?: number | undefined
 }
 
 /** Bodies up to this size are read at once, so that one that nobody reads holds nothing open. */
@@ -102,18 +78,9 @@ export class LocalDriver implements Driver {
   readonly #disk: LocalSettings
   readonly #listing: Listing
 
-  constructor({ root, permissions, links = 'skip', durable = false, visibility = 'private' }: LocalDriverOptions) {
-    if (typeof root !== 'string' || root === '') throw new ConfigurationError('a local disk needs "root", the path of a directory')
-    const contained = new Root(resolve(root), links)
-    this.#disk = {
-      root: contained,
-      fileModes: { public: permissions?.file?.public ?? 0o644, private: permissions?.file?.private ?? 0o600 },
-      directoryModes: { public: permissions?.dir?.public ?? 0o755, private: permissions?.dir?.private ?? 0o700 },
-      visibility,
-      durable,
-      sweeper: new Sweeper(contained),
-    }
-    this.#listing = new Listing(contained)
+  constructor(options: LocalDriverOptions) {
+    this.#disk = settingsOf(options)
+    this.#listing = new Listing(this.#disk.root)
   }
 
   /** The permission bits; Windows has none worth the name. */

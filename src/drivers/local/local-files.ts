@@ -159,7 +159,7 @@ export async function writeAndClose<T>(fd: number, inMemory: boolean, write: () 
 /** Makes the names in a directory survive a power cut. Windows cannot, and need not. */
 export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return
-  const fd = await open(path, OPEN.directorySync)
+  const fd = await open(`${path}/.`, OPEN.directorySync)
   await writeAndClose(fd, false, () => fsync(fd))
 }
 
