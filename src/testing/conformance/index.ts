@@ -5,6 +5,8 @@
  *
  * Tests choose themselves by the abilities that they find: what a driver lacks has to be an UnsupportedError before anything is done.
  */
+import { abilities } from './abilities.ts'
+import { aborting } from './aborting.ts'
 import { appending } from './appending.ts'
 import { conditions } from './conditions.ts'
 import { type ConformanceTest, runTest } from './conformance-test.ts'
@@ -14,6 +16,7 @@ import { deleting } from './deleting.ts'
 import { facts } from './facts.ts'
 import { type TestGlobals, testGlobals } from './globals.ts'
 import { listing } from './listing.ts'
+import { paths } from './paths.ts'
 import { reading } from './reading.ts'
 import { type MakeDriver, prepare, type Subject } from './subject.ts'
 import { writing } from './writing.ts'
@@ -43,6 +46,9 @@ const TOPICS: Readonly<Record<string, readonly ConformanceTest[]>> = {
   listing,
   deleting,
   copying,
+  paths,
+  aborting,
+  abilities,
 }
 
 /**
