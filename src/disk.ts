@@ -25,7 +25,7 @@ import { copyBetween, moveBetween, type Place, type Target } from './copy-betwee
 import { abortableContent, type CallLimits, CLEANUP_GRACE_MS, type Deadline, startDeadline, waitFor, watchedBody } from './deadline.ts'
 import { readOnly } from './decorators/read-only.ts'
 import { scoped } from './decorators/scoped.ts'
-import { deleteTree, listAll, resolveRange } from './derive.ts'
+import { deleteTree, pagesOf, resolveRange } from './derive.ts'
 import { createDigest } from './digest.ts'
 import { derivedSource, type DiskOptions, type DiskSource, fixedSource, type Mount } from './disk-source.ts'
 import type {
@@ -158,6 +158,7 @@ export abstract class Filesystem {
       mount ??= await found
       deadline = startDeadline({ signal: options.signal, timeoutMs: options.timeoutMs ?? mount.timeoutMs })
       const { range, versionId } = options
+      judge.judgeVersion(versionId, mount.driver)
       reading = mount.driver.read(normal, { range, versionId, signal: deadline?.signal })
       const { stat, body } = await (deadline === undefined ? reading : deadline.race(reading))
       deadline?.pause()
@@ -238,7 +239,10 @@ export abstract class Filesystem {
 
   /** Every fact of a file in one call. @throws FileNotFoundError also for a directory */
   async stat(path: string, options: judge.StatOptions = {}): Promise<FileStat> {
-    const read = ({ driver, path, signal }: Call): Promise<FileStat> => driver.stat(path, { versionId: options.versionId, signal })
+    const read = async ({ driver, path, signal }: Call): Promise<FileStat> => {
+      judge.judgeVersion(options.versionId, driver)
+      return driver.stat(path, { versionId: options.versionId, signal })
+    }
     return this.#run('stat', path, options, read, readablePath)
   }
 
@@ -577,7 +581,9 @@ export abstract class Filesystem {
   async #names(directory: string, type: Entry['type'], options: judge.NamesOptions, recursive = options?.recursive): Promise<string[]> {
     return this.#run('list', directory, options, async ({ driver, path, signal }) => {
       const names: string[] = []
-      for await (const entry of listAll(driver, path, { recursive, stat: false, signal })) if (entry.type === type) names.push(entry.path)
+      for await (const entries of pagesOf(driver, path, { recursive, stat: false, signal })) {
+        for (const entry of entries) if (entry.type === type) names.push(entry.path)
+      }
       return type === 'file' ? names : names.sort(compareUtf8) // a listing has a directory's slash in its order
     })
   }

@@ -221,6 +221,11 @@ export function judgeRange(range: Range | undefined): void {
     throw new InvalidArgumentError('the end of a range is exclusive and past its start')
 }
 
+/** @throws UnsupportedError where the store keeps no versions: what it has would be read instead, in silence */
+export function judgeVersion(versionId: string | undefined, driver: Driver): void {
+  if (versionId !== undefined && !driver.supports.versions) throw new UnsupportedError('this store keeps no versions: leave versionId out')
+}
+
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }

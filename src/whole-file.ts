@@ -4,7 +4,7 @@ import type { Place } from './copy-between.ts'
 import { type Deadline, watchedBody } from './deadline.ts'
 import { resolveRange } from './derive.ts'
 import { IntegrityError, InvalidArgumentError } from './errors.ts'
-import { type GetOptions, judgeBytes, judgeRange, type StandardSchema } from './options.ts'
+import { type GetOptions, judgeBytes, judgeRange, judgeVersion, type StandardSchema } from './options.ts'
 
 /** @throws QuotaExceededError beyond `maxBytes`, before more is read */
 export async function getBytes(
@@ -13,6 +13,7 @@ export async function getBytes(
 ): Promise<Buffer> {
   judgeRange(range)
   judgeBytes('maxBytes', maxBytes)
+  judgeVersion(versionId, driver)
   const { stat, body } = await driver.read(path, { range, versionId, signal })
   const { start, end } = resolveRange(range, stat.size)
   const whole = deadline === undefined || body.bytes !== undefined
