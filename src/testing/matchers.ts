@@ -38,10 +38,13 @@ declare module 'expect' {
   interface Matchers<R> extends DiskAssertions {}
 }
 
-// The global `expect` of @types/jest, and Vitest's, whose assertions extend this interface. Without either it is nobody's.
+// The global `expect` of @types/jest, and Vitest's, whose assertions have what Chai's have. Without them these are nobody's.
 declare global {
   namespace jest {
     interface Matchers<R> extends DiskAssertions {}
+  }
+  namespace Chai {
+    interface Assertion extends DiskAssertions {}
   }
 }
 
