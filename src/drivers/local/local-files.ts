@@ -185,6 +185,14 @@ export function link(from: string, to: string): Promise<void> {
   return call((done) => fs.link(from, to, done))
 }
 
+export function symlink(target: string, path: string): Promise<void> {
+  return call((done) => fs.symlink(target, path, done))
+}
+
+export function readlink(path: string): Promise<string> {
+  return call((done) => fs.readlink(path, done))
+}
+
 export function unlink(path: string): Promise<void> {
   return call((done) => fs.unlink(path, done))
 }

@@ -2,7 +2,7 @@
  * One writer at a time for a name.
  *
  * `exclusively` orders the writers of this process; `withLock` those of all processes that keep sidecars or conditions, by a lock
- * file that names its owner. Plain writers do not take it: they only rename, which is atomic by itself.
+ * that names its owner. Plain writers do not take it: they only rename, which is atomic by itself.
  *
  * A lock whose owner has ended is taken away under a second lock, `…-steal`, so that nobody removes one that was taken anew in between.
  * A thief that dies in these microseconds leaves its own lock, which is removed by age; only there, after two crashes, could two
@@ -10,11 +10,11 @@
  */
 import { UnavailableError } from '../../errors.ts'
 import { errnoOf, isMissing } from './local-errors.ts'
-import { closeQuietly, createFile, lstatOrMissing, OPEN, open, readFully, unlink, unlinkQuietly } from './local-files.ts'
+import { closeQuietly, createFile, lstatOrMissing, OPEN, open, readFully, readlink, symlink, unlink, unlinkQuietly } from './local-files.ts'
 import { hasEnded, owner, ownName } from './temp-files.ts'
 
 const WAIT_MS = 30_000 // a lock is held for a few renames
-const NAMELESS_MS = 10_000 // between making a lock and naming its owner there is one call
+const NAMELESS_MS = 10_000 // where there are no links, a lock is there for one call before its owner is named
 const FOREIGN_MS = 10 * 60_000 // another host's: whether it lives cannot be asked
 
 const queues = new Map<string, Promise<void>>()
@@ -66,7 +66,22 @@ export async function removeStale(path: string): Promise<boolean> {
   }
 }
 
+/** A symbolic link is there with what it says, at once; a file only where there are no links. */
 async function take(path: string): Promise<boolean> {
+  try {
+    await symlink(owner(), path)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false
+    if (!NO_SYMLINKS.has(errnoOf(error))) throw error
+  }
+  return takeByFile(path)
+}
+
+const NO_SYMLINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EINVAL'])
+
+/** @returns whether the lock is ours */
+export async function takeByFile(path: string): Promise<boolean> {
   try {
     await createFile(path, Buffer.from(owner()), { mode: 0o644 })
     return true
@@ -81,15 +96,16 @@ async function isStale(path: string): Promise<boolean | undefined> {
   const stats = await lstatOrMissing(path)
   if (stats === undefined) return undefined
   const ageMs = Date.now() - Number(stats.mtimeMs)
-  const holder = await holderOf(path)
+  const holder = await holderOf(path, stats.isSymbolicLink())
   if (holder === undefined) return undefined
   if (holder === '') return ageMs > NAMELESS_MS
   return hasEnded(holder) ?? ageMs > FOREIGN_MS
 }
 
-async function holderOf(path: string): Promise<string | undefined> {
+async function holderOf(path: string, isLink: boolean): Promise<string | undefined> {
   let fd: number
   try {
+    if (isLink) return await readlink(path)
     fd = await open(path, OPEN.read)
   } catch (error) {
     if (isMissing(error)) return undefined

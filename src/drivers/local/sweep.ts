@@ -41,7 +41,7 @@ export async function sweepNames(at: string, hidden: readonly string[], names?: 
 
 async function sweepName(at: string, name: string): Promise<boolean> {
   if (name.startsWith(META)) return removeOrphan(at, name)
-  if (name.startsWith(LOCK)) return name.endsWith('-steal') ? false : removeStale(`${at}/${name}`)
+  if (name.startsWith(LOCK)) return removeStale(`${at}/${name}`)
   const owner = ownerOf(name)
   if (owner === undefined || !(hasEnded(owner) ?? (await isOld(`${at}/${name}`)))) return false
   await unlink(`${at}/${name}`)

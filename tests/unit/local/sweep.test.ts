@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import { readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { LocalDriver } from '../../../src/drivers/local/local-driver.ts'
+import { removeStale, takeByFile } from '../../../src/drivers/local/lock.ts'
 import { owner, ownName, tempName } from '../../../src/drivers/local/temp-files.ts'
 import { freshDirectory, namesIn, put, text } from './local-disk.ts'
 
@@ -117,18 +118,32 @@ describe('the lock of a name', () => {
   it('is taken from a process that has ended', async () => {
     const driver = new LocalDriver({ root })
     const { etag } = await put(driver, 'file', 'one')
-    await writeFile(join(root, ownName('lock', 'file')), await dead())
+    await symlink(await dead(), join(root, ownName('lock', 'file')))
     await put(driver, 'file', 'two', { ifMatch: etag })
     expect(await text(driver, 'file')).toBe('two')
     expect(await readdir(root)).toEqual(['file'])
     await driver.close()
   })
 
+  it('is a file where there are no symbolic links, and works the same', async () => {
+    const lock = join(root, ownName('lock', 'file'))
+    expect(await takeByFile(lock)).toBe(true)
+    expect(await takeByFile(lock)).toBe(false)
+    expect(await removeStale(lock)).toBe(false)
+    await writeFile(lock, await dead())
+    expect(await removeStale(lock)).toBe(true)
+    await writeFile(lock, '')
+    expect(await removeStale(lock)).toBe(false)
+    await utimes(lock, 1, 1)
+    expect(await removeStale(lock)).toBe(true)
+    expect(await readdir(root)).toEqual([])
+  })
+
   it('is waited for while its process lives', async () => {
     const driver = new LocalDriver({ root })
     const { etag } = await put(driver, 'file', 'one')
     const lock = join(root, ownName('lock', 'file'))
-    await writeFile(lock, owner())
+    await symlink(owner(), lock)
     let done = false
     const writing = put(driver, 'file', 'two', { ifMatch: etag }).then(() => {
       done = true
@@ -144,7 +159,7 @@ describe('the lock of a name', () => {
   })
 
   it('goes with a sweep when its process has ended', async () => {
-    await writeFile(join(root, ownName('lock', 'file')), await dead())
+    await symlink(await dead(), join(root, ownName('lock', 'file')))
     const driver = new LocalDriver({ root })
     expect(await driver.sweep()).toBe(1)
     await driver.close()
