@@ -59,7 +59,7 @@ import { type FileSource, fileContent, randomName } from './file-content.ts'
 import * as judge from './options.ts'
 import { checkSegment, compareUtf8, joinPath, normalizeFilePath, normalizePath } from './path.ts'
 import { isDirectory, isFile } from './presence.ts'
-import { joined, rewrite } from './rewrite.ts'
+import { appendNatively, rewrite } from './rewrite.ts'
 import { temporaryUploadUrl, temporaryUrl } from './signing.ts'
 import { findLayer } from './stack.ts'
 import { getBytes, judgeSchema, parsed } from './whole-file.ts'
@@ -513,9 +513,7 @@ export abstract class Filesystem {
         const rest = { ...writeOptions(options, mount), signal }
         if (side === 'prepend' || driver.append === undefined)
           return rewrite({ driver, path, side, separator: options.separator ?? '' }, content, rest)
-        const separator =
-          options.separator === undefined || options.separator === '' ? '' : await separatorFor({ driver, path }, options.separator, signal)
-        await driver.append(path, separator === '' ? content : joined([Buffer.from(separator)], content), rest)
+        await appendNatively({ driver, path, separator: options.separator ?? '' }, driver.append.bind(driver), content, rest)
         const { size, etag } = await driver.stat(path, { signal })
         return { path, size, ...(etag !== undefined && { etag }) }
       }
@@ -692,16 +690,6 @@ function writeOptions(options: judge.PutOptions, { driver, visibility }: Mount):
 
 function pickWriteOptions({ signal: _signal, timeoutMs: _timeoutMs, onProgress: _onProgress, ...options }: judge.PutOptions): WriteOptions {
   return options
-}
-
-/** The separator, unless there is nothing to separate from. */
-async function separatorFor({ driver, path }: Place, separator: string, signal: AbortSignal | undefined): Promise<string> {
-  try {
-    return (await driver.stat(path, { signal })).size > 0 ? separator : ''
-  } catch (error) {
-    if (isNotFound(error)) return ''
-    throw error
-  }
 }
 
 /** The path of what is to be read: the root is a directory, so nothing is found there. */

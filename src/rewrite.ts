@@ -3,10 +3,10 @@
  * Nobody's bytes are lost: who loses the race reads again.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { discard, streamContent, wholeBody } from './content.ts'
+import { bytesContent, discard, streamContent, wholeBody } from './content.ts'
 import type { Place } from './copy-between.ts'
 import { keptOptions } from './derive.ts'
-import type { Content, ReadResult, WriteOptions, WriteResult } from './driver.ts'
+import type { Content, Driver, ReadResult, WriteOptions, WriteResult } from './driver.ts'
 import { isNotFound, isStorageError, ReadOnlyError, UnsupportedError } from './errors.ts'
 import { isReadOnly } from './options.ts'
 
@@ -63,16 +63,52 @@ async function rewriteOnce({ driver, path, side, separator }: Addition, content:
   }
 }
 
+/**
+ * Adds by the store's own means. Of several that add to a file which is not there yet, one makes it and the others separate.
+ * @param append the driver's own
+ */
+export async function appendNatively(
+  { driver, path, separator }: Omit<Addition, 'side'>,
+  append: NonNullable<Driver['append']>,
+  content: Content,
+  options: WriteOptions,
+): Promise<void> {
+  if (separator === '') return append(path, content, options)
+  const existing = await sizeOf(driver, path, options)
+  if (existing === undefined && content.replayable && driver.supports.ifAbsent && (await created(driver, path, content, options))) return
+  const size = existing ?? (await sizeOf(driver, path, options)) ?? 0
+  await append(path, size === 0 ? content : joined([Buffer.from(separator)], content), options)
+}
+
+async function created(driver: Driver, path: string, content: Content, options: WriteOptions): Promise<boolean> {
+  try {
+    await driver.write(path, content, { ...options, ifAbsent: true })
+    return true
+  } catch (error) {
+    if (isLostRace(error)) return false
+    throw error
+  }
+}
+
+async function sizeOf(driver: Driver, path: string, { signal }: WriteOptions): Promise<number | undefined> {
+  try {
+    return (await driver.stat(path, { signal })).size
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
+  }
+}
+
 /** Contents and bytes one after the other. Bytes stay bytes where everything is in memory, so that a store can write them at once. */
 export function joined(...parts: readonly (Content | readonly Uint8Array[])[]): Content {
   const pieces = parts.flatMap((part): readonly (Content | Uint8Array)[] => ('stream' in part ? [part] : part))
   const sizes = pieces.map((piece) => ('stream' in piece ? piece.size : piece.byteLength))
   const size = sizes.includes(undefined) ? undefined : sizes.reduce<number>((sum, next) => sum + (next as number), 0)
   const inMemory = pieces.map((piece) => ('stream' in piece ? piece.bytes : piece))
-  const bytes = inMemory.includes(undefined) ? undefined : Buffer.concat(inMemory as readonly Uint8Array[])
+  if (!inMemory.includes(undefined)) return bytesContent(Buffer.concat(inMemory as readonly Uint8Array[]))
   return {
     size,
-    bytes,
+    bytes: undefined,
     replayable: pieces.every((piece) => !('stream' in piece) || piece.replayable),
     stream: async function* () {
       for (const piece of pieces) {
