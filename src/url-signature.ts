@@ -41,10 +41,9 @@ export interface SigningContext {
 }
 
 const VERSION = 'stowage-url-1'
-const MIN_SECRET_LENGTH = 16
 const METADATA = 'meta-'
 
-/** @throws ConfigurationError without a secret, or with one that can be guessed; the message never has the secret */
+/** @throws ConfigurationError without a secret; the message never has one */
 export function signingKeys(secret: SigningSecret | undefined): SigningKeys {
   const [first, ...others] = typeof secret === 'object' ? namedKeys(secret) : secret ? [{ id: undefined, secret }] : []
   if (first === undefined) {
@@ -65,9 +64,9 @@ function namedKeys(secrets: Readonly<Record<string, string>>): SigningKey[] {
 
 function checkKey({ id, secret }: SigningKey): void {
   if (id === '') throw new ConfigurationError('a secret for signed URLs has an empty id')
-  if (typeof secret === 'string' && secret.length >= MIN_SECRET_LENGTH) return
+  if (typeof secret === 'string' && secret !== '') return
   const which = id === undefined ? 'the secret' : `the secret ${quote(id)}`
-  throw new ConfigurationError(`${which} for signed URLs is too short: use at least ${MIN_SECRET_LENGTH} random characters`)
+  throw new ConfigurationError(`${which} for signed URLs is empty: use 32 random characters`)
 }
 
 /** The query, without `?`. The expiry is rounded up to a whole second. @throws InvalidArgumentError for what no header can carry */

@@ -19,7 +19,7 @@ export interface ServedOptions {
   readonly url?: string | undefined
   /** The base of public URLs; default: the inner driver's own, else `{url}/{disk}`. */
   readonly publicUrl?: string | undefined
-  /** At least 16 characters, or several by key id: the first signs, all verify. Without one signing is a ConfigurationError. */
+  /** One, or several by key id, each random and long: the first signs, all verify. Without one signing is a ConfigurationError. */
   readonly secret?: SigningSecret | undefined
   /** The disk's configured visibility: unsigned requests are answered for public files of a public disk only. */
   readonly visibility?: Visibility | undefined

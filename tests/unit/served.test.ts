@@ -62,7 +62,7 @@ describe('signed URLs', () => {
   })
 
   it('are a configuration error without a good secret, at the first one and not before', async () => {
-    for (const bad of [undefined, 'short']) {
+    for (const bad of [undefined, '']) {
       const driver = serve({ url: '/storage', secret: bad })
       expect(driver.supports.temporaryUrl).toBe(true)
       await expect(signedUrl(driver)).rejects.toMatchObject({ code: 'configuration' })
