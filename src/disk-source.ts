@@ -33,19 +33,24 @@ export function fixedSource(driver: Driver, { name = driver.kind, visibility, ti
 
 /** The disk of another one, wrapped. The layers are made once for each driver that is found below. */
 export function derivedSource(base: DiskSource, decorate: Decorator): DiskSource {
-  let made: { readonly base: Mount; readonly mount: Mount } | undefined
+  const made = new Map<Driver, Driver>()
   const derive = (mount: Mount): Mount => {
-    if (made?.base.driver !== mount.driver) made = { base: mount, mount: { ...mount, driver: decorate(mount.driver) } }
-    return made.mount
+    const driver = made.get(mount.driver) ?? decorate(mount.driver)
+    made.set(mount.driver, driver)
+    return { ...mount, driver }
   }
   return {
-    name: base.name,
+    get name() {
+      return base.name
+    },
     mount: () => {
       const mount = base.mount()
       return 'driver' in mount ? derive(mount) : mount.then(derive)
     },
     close: async () => {
-      if (made !== undefined) await closeStack(made.mount.driver, made.base.driver)
+      const layers = [...made]
+      made.clear()
+      for (const [below, driver] of layers) await closeStack(driver, below)
     },
   }
 }

@@ -21,9 +21,23 @@ export function layersOf(driver: Driver): ReadonlySet<Driver> {
 export async function closeStack(driver: Driver, ...shared: readonly Driver[]): Promise<void> {
   const kept = new Set(shared.flatMap((other) => [...layersOf(other)]))
   const failures: unknown[] = []
-  for (const layer of layersOf(driver)) {
+  for (const layer of outermostFirst(driver)) {
     if (kept.has(layer)) continue
     await layer.close().catch((error: unknown) => failures.push(error))
   }
   if (failures.length > 0) throw failures[0]
+}
+
+/** Every layer once, and none before all that stand on it. */
+function outermostFirst(driver: Driver): readonly Driver[] {
+  const seen = new Set<Driver>()
+  const ordered: Driver[] = []
+  const visit = (layer: Driver): void => {
+    if (seen.has(layer)) return
+    seen.add(layer)
+    for (const inner of layer.inner.toReversed()) visit(inner)
+    ordered.push(layer)
+  }
+  visit(driver)
+  return ordered.reverse()
 }

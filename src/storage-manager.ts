@@ -11,7 +11,7 @@ import type { DiskConfig, StorageConfig } from './config/disk-config.ts'
 import { rememberUnset } from './config/env.ts'
 import { nearest } from './config/nearest.ts'
 import type { DriverFactory, Extension } from './config/registry.ts'
-import { validateConfig, validateDisk } from './config/validate.ts'
+import { references, type Surroundings, validateConfig, validateDisk } from './config/validate.ts'
 import { Disk, Filesystem } from './disk.ts'
 import type { DiskSource, Mount } from './disk-source.ts'
 import type { Driver } from './driver.ts'
@@ -40,6 +40,8 @@ export class StorageManager<Name extends string = string> extends Filesystem {
   /** Counts whatever may change what is behind a name. */
   #generation = 0
   #strayAllowed = true
+  /** Disks that were set, while what is behind them is being found: one that is met again stands on itself. */
+  readonly #entered = new Set<string>()
 
   constructor(config?: StorageConfig<Name>) {
     super()
@@ -55,13 +57,17 @@ export class StorageManager<Name extends string = string> extends Filesystem {
   configure<const New extends string>(config: StorageConfig<New>): this {
     validateConfig(config, this.#extensions, this.#disks.keys())
     rememberUnset(config)
-    const defaultName = chooseDefault(config)
     if (this.#state !== 'unconfigured') this.#retireAll()
+    else for (const name of Object.keys(config.disks)) if (this.#slots.has(name)) this.#retire(name)
+    this.#adopt(config)
+    return this
+  }
+
+  #adopt(config: StorageConfig): void {
     for (const [name, disk] of Object.entries<DiskConfig>(config.disks)) this.#slots.set(name, this.#slot(name, disk))
-    this.#default = defaultName
+    this.#default = chooseDefault(config)
     this.#state = 'configured'
     this.#generation++
-    return this
   }
 
   /** Finds the configuration now instead of at the first operation: a file below the working directory, else the environment. */
@@ -79,9 +85,8 @@ export class StorageManager<Name extends string = string> extends Filesystem {
 
   /** Adds or replaces a named disk. */
   configureDisk(name: string, config: DiskConfig): Disk {
-    const disks = Object.fromEntries(Array.from(this.#slots.values(), (slot) => [slot.name, slot.config]))
     rememberUnset(config)
-    validateDisk(name, config, { disks, names: this.#disks.keys(), extensions: this.#extensions })
+    validateDisk(name, config, this.#surroundings(config))
     this.#retire(name)
     this.#slots.set(name, this.#slot(name, config))
     return this.#handle(name)
@@ -102,8 +107,8 @@ export class StorageManager<Name extends string = string> extends Filesystem {
 
   /** The names of the disks; none before a configuration was found. */
   get names(): readonly string[] {
-    const fakes = [...this.#fakes.values()].map(({ name }) => name)
-    return [...new Set([...this.#slots.keys(), ...this.#disks.keys(), ...fakes])]
+    const fakes = Array.from(this.#fakes.keys(), (name) => name ?? this.#default)
+    return [...new Set([...this.#slots.keys(), ...this.#disks.keys(), ...fakes])].filter((name) => name !== undefined)
   }
 
   /** @throws ConfigurationError before a configuration was found */
@@ -128,15 +133,15 @@ export class StorageManager<Name extends string = string> extends Filesystem {
 
   /** A disk that nobody else knows. The caller closes it. */
   build(config: DiskConfig, { name = 'on-demand' }: { readonly name?: string | undefined } = {}): Disk {
-    const disks = Object.fromEntries(Array.from(this.#slots.values(), (slot) => [slot.name, slot.config]))
     rememberUnset(config)
-    validateDisk(name, config, { disks, names: this.#disks.keys(), extensions: this.#extensions, unnamed: true })
+    validateDisk(name, config, { ...this.#surroundings(config), unnamed: true })
     const slot = this.#slot(name, config)
     return new Disk({ name, mount: () => this.#allowed(slot.mount()), close: () => slot.close() })
   }
 
   /** Puts a disk behind a name. The manager closes it with the others. */
   set(name: string, disk: Disk): this {
+    if (!(disk instanceof Disk)) throw new InvalidArgumentError(`set(${quote(name)}, …) needs a disk: new Disk(driver) makes one`)
     this.#retire(name)
     this.#disks.set(name, disk)
     return this
@@ -223,20 +228,24 @@ export class StorageManager<Name extends string = string> extends Filesystem {
     return this.disk().buckets
   }
 
+  override toString(): string {
+    return this.disk().toString()
+  }
+
   check(options?: Parameters<Disk['check']>[0]): ReturnType<Disk['check']> {
     return this.disk().check(options)
   }
 
   /** `disk://path` names a disk; without one it is the default disk. */
   override async copy(from: string, to: string, options: CopyOptions = {}): Promise<void> {
-    await this.#found()
+    await this.#found(from, to)
     const [source, target] = [this.#place(from, 'copy'), this.#place(to, 'copy')]
     if (source.disk === target.disk) await source.disk.copy(source.path, target.path, options)
     else await source.disk.copyTo(target.disk, source.path, target.path, options)
   }
 
   override async move(from: string, to: string, options: CopyOptions = {}): Promise<void> {
-    await this.#found()
+    await this.#found(from, to)
     const [source, target] = [this.#place(from, 'move'), this.#place(to, 'move')]
     if (source.disk === target.disk) await source.disk.move(source.path, target.path, options)
     else await source.disk.moveTo(target.disk, source.path, target.path, options)
@@ -261,8 +270,15 @@ export class StorageManager<Name extends string = string> extends Filesystem {
 
   #made(name: string): Mount | Promise<Mount> {
     const disk = this.#disks.get(name)
-    if (disk !== undefined) return Filesystem.mountOf(disk)
-    return (this.#slots.get(name) as Slot).mount()
+    if (disk === undefined) return (this.#slots.get(name) as Slot).mount()
+    if (this.#entered.has(name))
+      throw new ConfigurationError(`disk ${quote(name)} was set to a disk that stands on it: build that one anew`)
+    this.#entered.add(name)
+    try {
+      return Filesystem.mountOf(disk)
+    } finally {
+      this.#entered.delete(name)
+    }
   }
 
   #driverOf(name: string): Driver | Promise<Driver> {
@@ -304,6 +320,13 @@ export class StorageManager<Name extends string = string> extends Filesystem {
     return this.#fakes.get(key) ?? (key === this.#default ? this.#fakes.get(undefined) : undefined)
   }
 
+  /** What a disk is judged against. The disks that it names may still come with a configuration. */
+  #surroundings(config: DiskConfig): Surroundings {
+    const disks = Object.fromEntries(Array.from(this.#slots.values(), (slot) => [slot.name, slot.config]))
+    const expected = this.#state === 'configured' ? [] : namedBy(config)
+    return { disks, names: [...this.#disks.keys(), ...expected], extensions: this.#extensions }
+  }
+
   #has(name: string): boolean {
     return this.#slots.has(name) || this.#disks.has(name)
   }
@@ -337,16 +360,23 @@ export class StorageManager<Name extends string = string> extends Filesystem {
 
   // ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #found(): Promise<void> {
+  async #found(...paths: readonly string[]): Promise<void> {
     // With fakes for everything that is asked for, a test needs no configuration.
-    if (this.#state === 'unconfigured' && this.#fakes.size === 0) await this.load()
+    const needed = paths.some((path) => this.#fake(NAMED_PATH.exec(path)?.[1]) === undefined)
+    if (this.#state === 'unconfigured' && needed) await this.load()
   }
 
   async #discover(): Promise<void> {
+    const before = this.#state
     const { loadConfig } = await import('./config/load-config.ts')
     const found = (await loadConfig()) ?? (await import('./config/from-env.ts')).configFromEnv()
-    // Whoever called configure meanwhile has said more clearly what is wanted.
-    if (this.#state !== 'configured') this.configure(found)
+    // Whoever configured or closed meanwhile has said more clearly what is wanted, and so has who added a disk of that name.
+    if (this.#state !== before) return
+    validateConfig(found, this.#extensions, [...this.#disks.keys(), ...this.#slots.keys()])
+    rememberUnset(found)
+    const added = [...this.#slots]
+    this.#adopt(found)
+    for (const [name, slot] of added) this.#slots.set(name, slot)
   }
 
   /** Lets go of what is behind a name and of the disks that wrap it; it is closed outermost first. */
@@ -374,7 +404,7 @@ export class StorageManager<Name extends string = string> extends Filesystem {
 
   #closeInOrder(layers: readonly (Slot | Disk | undefined)[]): void {
     // Slots are detached now, so that nobody gets what is being closed, and closed one after the other.
-    const closers = layers.map((layer) => (layer instanceof Slot ? layer.detach() : () => layer?.close()))
+    const closers = [...new Set(layers)].map((layer) => (layer instanceof Slot ? layer.detach() : () => layer?.close()))
     const closeAll = async (): Promise<void> => {
       const failures: unknown[] = []
       for (const close of closers) await close()?.catch((error: unknown) => failures.push(error))
@@ -398,6 +428,11 @@ export class StorageManager<Name extends string = string> extends Filesystem {
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
+}
+
+/** The names of the disks that a configuration refers to, in its inline disks too. */
+function namedBy(config: DiskConfig): string[] {
+  return references(config).flatMap(({ disk }) => (typeof disk === 'string' ? [disk] : namedBy(disk)))
 }
 
 const CLOSED = 'the storage was closed: call configure to use it again'

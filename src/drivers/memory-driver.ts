@@ -22,6 +22,7 @@ import type {
   ReadResult,
   Supports,
   UploadedPart,
+  Visibility,
   VisibilityAbility,
   WriteOptions,
   WriteResult,
@@ -40,7 +41,12 @@ export interface MemoryDriverOptions {
   readonly now?: (() => Date) | undefined
   /** Files that are there from the beginning. */
   readonly files?:
-    | Iterable<{ readonly path: string; readonly content: string | Uint8Array; readonly contentType?: string | undefined }>
+    | Iterable<{
+        readonly path: string
+        readonly content: string | Uint8Array
+        readonly contentType?: string | undefined
+        readonly visibility?: Visibility | undefined
+      }>
     | undefined
 }
 
@@ -89,7 +95,7 @@ export class MemoryDriver implements Driver {
 
   constructor({ now = () => new Date(), files = [] }: MemoryDriverOptions = {}) {
     this.#now = now
-    for (const { path, content, contentType } of files) this.#replace(path, Buffer.from(content), { contentType })
+    for (const { path, content, ...facts } of files) this.#replace(path, Buffer.from(content), facts)
   }
 
   readonly visibility: VisibilityAbility = {

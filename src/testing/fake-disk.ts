@@ -40,7 +40,7 @@ export class FakeDisk extends Disk {
 
   constructor(name = 'fake', { seed = {}, root, config, onRestore = () => undefined }: FakePlace = {}) {
     const visibility = config?.visibility
-    const files = root === undefined ? memoryFiles(seed) : folderFiles(root, { seed, visibility })
+    const files = root === undefined ? memoryFiles(seed, visibility) : folderFiles(root, { seed, visibility })
     const recording: Recording = { operations: [], failures: new Map() }
     super(recorded(recording)(served({ ...urlsOf(config), disk: name, visibility })(files.driver)), {
       name,

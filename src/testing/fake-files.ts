@@ -29,8 +29,13 @@ export interface FakeFiles {
 export type Seed = Readonly<Record<string, string | Uint8Array>>
 
 /** Files in memory, some of them from the beginning. */
-export function memoryFiles(seed: Seed): FakeFiles {
-  const files = Object.entries(seed).map(([path, content]) => ({ path: normalizeFilePath(path), content, contentType: typeOf(path) }))
+export function memoryFiles(seed: Seed, visibility: Visibility | undefined): FakeFiles {
+  const files = Object.entries(seed).map(([path, content]) => ({
+    path: normalizeFilePath(path),
+    content,
+    contentType: typeOf(path),
+    visibility,
+  }))
   const driver = new MemoryDriver({ files })
   return {
     driver,
