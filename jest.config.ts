@@ -6,6 +6,8 @@ const config: Config = {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/tests/heavy/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {},
+  // For a machine under load: no test waits this long, and none is about time.
+  testTimeout: 30_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.d.ts'],
   coverageProvider: 'babel',
   coverageReporters: ['text-summary', 'json-summary'],

@@ -135,49 +135,67 @@ export interface Watch {
 }
 
 /** A body that fails when it is aborted, when a chunk takes too long, or when it is not as long as it should be; then it is given back. */
-export function watchedBody(
-  body: Body,
-  { deadline, perChunk = false, expected, fail = (error) => error }: Watch,
-): AsyncIterable<Uint8Array> {
-  const iterator = body[Symbol.asyncIterator]()
-  let received = 0
-  let waiting = false
-  let over = false
-  const giveBack = async (): Promise<void> => {
-    if (over) return
-    over = true
-    if (perChunk) deadline?.clear()
-    const given = Promise.resolve(iterator.return?.())
-    if (!waiting) await given
-    else given.catch(() => undefined) // not awaited: it may wait for the very chunk that never comes
+export function watchedBody(body: Body, watch: Watch): AsyncIterable<Uint8Array> {
+  const chunks = new WatchedChunks(body, watch)
+  return { [Symbol.asyncIterator]: () => chunks }
+}
+
+class WatchedChunks implements AsyncIterator<Uint8Array, undefined> {
+  readonly #chunks: AsyncIterator<Uint8Array>
+  readonly #watch: Watch
+  #received = 0
+  #waiting = false
+  #over = false
+
+  constructor(body: Body, watch: Watch) {
+    this.#chunks = body[Symbol.asyncIterator]()
+    this.#watch = watch
   }
-  const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     try {
-      if (perChunk) deadline?.restart()
-      waiting = true
-      const result = await (deadline === undefined ? iterator.next() : deadline.race(iterator.next()))
-      waiting = false
-      if (perChunk) deadline?.pause()
-      if (result.done) {
-        if (expected !== undefined && received !== expected) throw wrongLength(received, expected)
-        over = true
-        if (perChunk) deadline?.clear()
-        return { done: true, value: undefined }
-      }
-      received += result.value.byteLength
+      const result = await this.#nextChunk()
+      if (result.done) return this.#end()
+      this.#received += result.value.byteLength
       return result
     } catch (error) {
-      await giveBack().catch(() => undefined)
-      throw fail(error)
+      await this.#giveBack().catch(() => undefined)
+      throw this.#watch.fail === undefined ? error : this.#watch.fail(error)
     }
   }
-  return {
-    [Symbol.asyncIterator]: () => ({
-      next,
-      return: async () => {
-        await giveBack()
-        return { done: true, value: undefined }
-      },
-    }),
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    await this.#giveBack()
+    return { done: true, value: undefined }
+  }
+
+  async #nextChunk(): Promise<IteratorResult<Uint8Array>> {
+    const { deadline, perChunk } = this.#watch
+    if (perChunk) deadline?.restart()
+    this.#waiting = true
+    const result = await (deadline === undefined ? this.#chunks.next() : deadline.race(this.#chunks.next()))
+    this.#waiting = false
+    if (perChunk) deadline?.pause()
+    return result
+  }
+
+  #end(): IteratorReturnResult<undefined> {
+    const { expected } = this.#watch
+    if (expected !== undefined && this.#received !== expected) throw wrongLength(this.#received, expected)
+    this.#finish()
+    return { done: true, value: undefined }
+  }
+
+  #finish(): void {
+    this.#over = true
+    if (this.#watch.perChunk) this.#watch.deadline?.clear()
+  }
+
+  async #giveBack(): Promise<void> {
+    if (this.#over) return
+    this.#finish()
+    const given = Promise.resolve(this.#chunks.return?.())
+    if (!this.#waiting) await given
+    else given.catch(() => undefined) // not awaited: it may wait for the very chunk that never comes
   }
 }

@@ -36,7 +36,7 @@ const TABLE: readonly (readonly [files: string, mayImport: readonly string[]])[]
   ['driver', ['errors']],
   ['stack', ['driver', 'errors']],
   ['content', ['driver', 'errors', 'path', 'digest']],
-  ['content-type', []],
+  ['content-type', ['path']],
   ['content-disposition', []],
   ['builtins', []],
   ['digest', ['driver', 'errors', 'builtins']],
