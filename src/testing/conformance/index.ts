@@ -16,6 +16,7 @@ import { deleting } from './deleting.ts'
 import { facts } from './facts.ts'
 import { type TestGlobals, testGlobals } from './globals.ts'
 import { listing } from './listing.ts'
+import { model } from './model.ts'
 import { paths } from './paths.ts'
 import { reading } from './reading.ts'
 import { type MakeDriver, prepare, type Subject } from './subject.ts'
@@ -49,6 +50,7 @@ const TOPICS: Readonly<Record<string, readonly ConformanceTest[]>> = {
   paths,
   aborting,
   abilities,
+  model,
 }
 
 /**

@@ -19,6 +19,8 @@ export interface TestStore {
   readonly leftovers?: (() => readonly string[] | Promise<readonly string[]>) | undefined
   /** How many descriptors, sockets or the like are open for the store. */
   readonly openResources?: (() => number | Promise<number>) | undefined
+  /** Removes the store: a directory, a bucket. Called when everything is closed. */
+  readonly remove?: (() => void | Promise<void>) | undefined
 }
 
 /** Gives a fresh, empty driver; or a store, for tests that look beneath it. */
@@ -50,6 +52,13 @@ export async function prepare(make: MakeDriver): Promise<Subject> {
   }
   const disk = new Disk(driver, { name: DISK_NAME })
   const others: Subject[] = []
+  let closing: Promise<void> | undefined
+  const closeAll = async (): Promise<void> => {
+    for (const other of others) await other.close()
+    await closeStack(driver)
+    if (seed !== undefined) await closeStack(seed, driver)
+    await store.remove?.()
+  }
   return {
     driver,
     disk,
@@ -61,10 +70,6 @@ export async function prepare(make: MakeDriver): Promise<Subject> {
       others.push(other)
       return other
     },
-    close: async () => {
-      for (const other of others) await other.close()
-      await closeStack(driver)
-      if (seed !== undefined) await closeStack(seed, driver)
-    },
+    close: () => (closing ??= closeAll()),
   }
 }

@@ -1,0 +1,60 @@
+/** What each driver and stack that ships can do: an ability that gets lost, or is claimed by mistake, shows here. */
+import { describe, expect, it } from '@jest/globals'
+import { logged } from '../../src/decorators/logged.ts'
+import { readOnly } from '../../src/decorators/read-only.ts'
+import { retrying } from '../../src/decorators/retrying.ts'
+import { scoped } from '../../src/decorators/scoped.ts'
+import { served } from '../../src/decorators/served.ts'
+import { throttled } from '../../src/decorators/throttled.ts'
+import type { Decorator, Driver } from '../../src/driver.ts'
+import { LocalDriver } from '../../src/drivers/local/local-driver.ts'
+import { MemoryDriver } from '../../src/drivers/memory-driver.ts'
+import { FakeDisk } from '../../src/testing/fake-disk.ts'
+import { faulty } from '../../src/testing/faulty.ts'
+
+const ABILITIES = ['visibility', 'directories', 'multipart', 'append', 'publicUrl', 'signUrl'] as const
+const STORE = 'ifAbsent ifMatch rangedRead serverSideCopy metadata'
+const MEMORY = `visibility directories multipart append ${STORE}`
+const LOCAL = `visibility directories append ${STORE}`
+const URLS = 'publicUrl signUrl temporaryUrl temporaryUploadUrl'
+
+const url = served({ disk: 'a', secret: 'a secret of the kit' })
+const memory = (): Driver => new MemoryDriver()
+const local = (): Driver => new LocalDriver({ root: 'never-made' })
+const stack = (driver: Driver, ...decorators: Decorator[]): Driver => decorators.reduce((inner, decorate) => decorate(inner), driver)
+
+const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: string])[] = [
+  ['memory', memory(), MEMORY],
+  ['local', local(), LOCAL],
+  ['scoped(memory)', stack(memory(), scoped('a')), MEMORY],
+  ['scoped(local)', stack(local(), scoped('a')), LOCAL],
+  ['retrying(memory)', stack(memory(), retrying()), MEMORY],
+  ['throttled(memory)', stack(memory(), throttled({ maxConcurrency: 1 })), MEMORY],
+  ['logged(memory)', stack(memory(), logged()), MEMORY],
+  ['faulty(memory)', faulty(memory()), MEMORY],
+  ['served(memory)', stack(memory(), url), `${MEMORY} ${URLS}`],
+  ['served(local)', stack(local(), url), `${LOCAL} ${URLS}`],
+  ['served(local)', stack(local(), served({ disk: 'a', publicUrl: '/files' })), `${LOCAL} publicUrl`],
+  ['read-only(memory)', stack(memory(), readOnly()), 'visibility directories rangedRead metadata'],
+  ['read-only(local)', stack(local(), readOnly()), 'visibility directories rangedRead metadata'],
+  [
+    'read-only(served(memory))',
+    stack(memory(), url, readOnly()),
+    'visibility directories rangedRead metadata publicUrl signUrl temporaryUrl',
+  ],
+  ['served(read-only(memory))', stack(memory(), readOnly(), url), `visibility directories rangedRead metadata ${URLS}`],
+  ['scoped(throttled(retrying(local)))', stack(local(), retrying(), throttled({ maxConcurrency: 1 }), scoped('a')), LOCAL],
+  ['fake', new FakeDisk().driver, `${MEMORY} ${URLS}`],
+]
+
+function abilitiesOf(driver: Driver): string[] {
+  const flags = Object.entries(driver.supports).filter(([, supported]) => supported)
+  return [...ABILITIES.filter((ability) => driver[ability] !== undefined), ...flags.map(([flag]) => flag)].sort()
+}
+
+describe('the abilities of', () => {
+  it.each(TABLE)('%s', (name, driver, abilities) => {
+    expect(driver.name).toBe(name)
+    expect(abilitiesOf(driver)).toEqual(abilities.split(' ').sort())
+  })
+})
