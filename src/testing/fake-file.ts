@@ -11,6 +11,7 @@ export interface FakeFileOptions {
 
 /** @throws InvalidArgumentError for a size that the content does not have */
 export function fakeFile(name: string, { content, size, type = '' }: FakeFileOptions = {}): File {
+  if (size !== undefined && !(Number.isSafeInteger(size) && size >= 0)) throw new InvalidArgumentError('size is a whole number of bytes')
   const bytes = typeof content === 'string' ? Buffer.from(content) : (content ?? new Uint8Array(size ?? 0))
   if (size !== undefined && size !== bytes.byteLength)
     throw new InvalidArgumentError(`the content has ${bytes.byteLength} bytes, not ${size}: leave one of both out`)
