@@ -4,6 +4,8 @@ import type { Filesystem } from './disk.ts'
 import { IntegrityError, toStorageError } from './errors.ts'
 import type { CheckResult, CheckStep } from './options.ts'
 
+const CLEANUP_MS = 5_000 // for the probe of a check that was aborted
+
 /** Writes, reads back, lists and deletes a small file. Never rejects. What was written is deleted even when a step between fails. */
 export async function checkDisk(disk: Filesystem, options: CallLimits): Promise<CheckResult> {
   const steps: CheckStep[] = []
@@ -20,7 +22,7 @@ export async function checkDisk(disk: Filesystem, options: CallLimits): Promise<
   if (steps[0]?.ok) {
     await step('read', () => probe(() => disk.text(path, options), 'what was read is not what was written'))
     await step('list', () => probe(async () => (await listed(disk, path, options))?.path, 'the file is not listed'))
-    await step('delete', () => disk.delete(path, options))
+    await step('delete', () => disk.delete(path, options.signal?.aborted ? { timeoutMs: options.timeoutMs ?? CLEANUP_MS } : options))
   }
   const error = steps.find((done) => !done.ok)?.error
   return { ok: error === undefined, latencyMs: steps.reduce((sum, done) => sum + done.ms, 0), steps, ...(error && { error }) }
