@@ -9,15 +9,22 @@ import { faulty } from '../../src/testing/faulty.ts'
 export function flaky(inner: Driver): Driver {
   const failing = faulty(inner, { every: 3, error: () => new RateLimitedError() })
   const { visibility, directories } = failing
+  const { visibility: healthyVisibility, directories: healthyDirectories } = inner
   const isConditional = ({ ifAbsent, ifMatch }: WriteOptions): boolean => ifAbsent === true || ifMatch !== undefined
   return {
     kind: 'flaky',
     name: `flaky(${inner.name})`,
     inner: [inner],
     supports: inner.supports,
-    visibility: visibility && inner.visibility && { get: visibility.get, set: inner.visibility.set },
-    directories: directories &&
-      inner.directories && { exists: directories.exists, create: inner.directories.create, delete: inner.directories.delete },
+    visibility: healthyVisibility && {
+      get: (path, options) => (visibility ?? healthyVisibility).get(path, options),
+      set: (path, value, options) => healthyVisibility.set(path, value, options),
+    },
+    directories: healthyDirectories && {
+      exists: (path, options) => (directories ?? healthyDirectories).exists(path, options),
+      create: (path, options) => healthyDirectories.create(path, options),
+      delete: (path, options) => healthyDirectories.delete(path, options),
+    },
     multipart: inner.multipart,
     append: inner.append?.bind(inner),
     publicUrl: inner.publicUrl?.bind(inner),

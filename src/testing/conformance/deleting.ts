@@ -119,8 +119,8 @@ export const deleting: readonly ConformanceTest[] = [
     await t.disk.makeDirectory('a/b/c')
     await t.disk.makeDirectory('a/b/c/')
     await t.disk.makeDirectory('')
-    if (t.driver.directories === undefined) return void expect(await listed(t.disk)).toEqual([])
-    expect(await listed(t.disk)).toEqual(['a/', 'a/b/', 'a/b/c/'])
+    expect(await listed(t.disk)).toEqual(t.driver.directories === undefined ? [] : ['a/', 'a/b/', 'a/b/c/'])
+    if (t.driver.directories === undefined) return
     expect([await t.disk.directoryExists('a/b'), await t.disk.fileExists('a/b'), await t.disk.exists('a/b/c')]).toEqual([true, false, true])
     await t.disk.put('file', 'x')
     await expectUnchanged(t, async () => {

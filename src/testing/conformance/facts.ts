@@ -70,6 +70,11 @@ export const facts: readonly ConformanceTest[] = [
     metadata,
   ),
 
+  writes('takes tags, whether it keeps such or not', async ({ disk }) => {
+    await disk.put('a.txt', 'x', { tags: { project: 'kit' } })
+    await expectFile(disk, 'a.txt', 'x')
+  }),
+
   writes('refuses headers and metadata that would break out of their line', async (t) => {
     await t.disk.put('a.txt', 'old')
     await expectUnchanged(t, async () => {

@@ -96,6 +96,7 @@ function randomStep(choose: Choose, verb: Step['verb']): Step {
       return { verb, path: choose(DIRECTORIES) }
     case 'copy':
     case 'move':
-      return { verb, path, to: choose(PATHS) }
+      break
   }
+  return { verb, path, to: choose(PATHS) }
 }

@@ -57,8 +57,9 @@ export class ModelStore {
         return this.#makeDirectory(step.path)
       case 'copy':
       case 'move':
-        return this.#copy(step.path, step.to, step.verb === 'move')
+        break
     }
+    return this.#copy(step.path, step.to, step.verb === 'move')
   }
 
   /** Every place, with the size of what is there. */

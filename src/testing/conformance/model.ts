@@ -51,7 +51,7 @@ async function replay(t: Subject, steps: readonly Step[]): Promise<Failure | und
       const message = difference(wanted, actual) ?? difference({ value: stateOf(model) }, await outcomeOf(() => lines(disk, true)))
       if (message !== undefined) return { at, message }
     }
-    const message = difference({ value: [...model.files].sort() }, await outcomeOf(() => contentsOf(disk)))
+    const message = difference({ value: inOrder([...model.files]) }, await outcomeOf(() => contentsOf(disk)))
     return message === undefined ? undefined : { at: steps.length - 1, message }
   } finally {
     await close()
@@ -99,10 +99,10 @@ async function perform(disk: Disk, step: Step): Promise<unknown> {
     case 'makeDirectory':
       return disk.makeDirectory(step.path)
     case 'copy':
-      return disk.copy(step.path, step.to)
     case 'move':
-      return disk.move(step.path, step.to)
+      break
   }
+  return disk[step.verb](step.path, step.to)
 }
 
 function stateOf(model: ModelStore): string[] {
@@ -122,5 +122,10 @@ async function lines(
 async function contentsOf(disk: Disk): Promise<[string, string][]> {
   const contents: [string, string][] = []
   for (const path of await disk.allFiles()) contents.push([path, await disk.text(path)])
-  return contents.sort()
+  return inOrder(contents)
+}
+
+/** By path; which order does not matter, as long as it is one. */
+function inOrder<T extends readonly [string, string]>(files: readonly T[]): T[] {
+  return [...files].sort(([a], [b]) => (a < b ? -1 : 1))
 }

@@ -12,7 +12,7 @@ export interface PausedSource {
   readonly source: AsyncGenerator<string>
   /** Settles when the first half was taken. */
   readonly paused: Promise<void>
-  finish(): void
+  readonly finish: () => void
 }
 
 export function pausedSource(first: string, second: string): PausedSource {

@@ -36,8 +36,8 @@ export interface Subject {
   readonly store: TestStore
   readonly readOnly: boolean
   /** Another store of the same kind, for tests with two; closed with this one. */
-  another(): Promise<Subject>
-  close(): Promise<void>
+  readonly another: () => Promise<Subject>
+  readonly close: () => Promise<void>
 }
 
 /** The name of the disk in every test. */
