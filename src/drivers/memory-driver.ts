@@ -22,7 +22,6 @@ import type {
   ReadResult,
   Supports,
   UploadedPart,
-  Visibility,
   VisibilityAbility,
   WriteOptions,
   WriteResult,
@@ -40,14 +39,7 @@ export interface MemoryDriverOptions {
   /** The clock of `lastModified`. */
   readonly now?: (() => Date) | undefined
   /** Files that are there from the beginning. */
-  readonly files?:
-    | Iterable<{
-        readonly path: string
-        readonly content: string | Uint8Array
-        readonly contentType?: string | undefined
-        readonly visibility?: Visibility | undefined
-      }>
-    | undefined
+  readonly files?: Iterable<WriteOptions & { readonly path: string; readonly content: string | Uint8Array }> | undefined
 }
 
 /** A file in memory, never changed once it is there. */
