@@ -2,10 +2,10 @@
 // A step or a test file that failed without a failing test counts as one. CommonJS: any Node runs it.
 'use strict'
 const fs = require('node:fs')
-const { join } = require('node:path')
+const path = require('node:path')
 
 const [directory, failedStep] = process.argv.slice(2)
-const reports = fs.readdirSync(directory).map((name) => JSON.parse(fs.readFileSync(join(directory, name), 'utf8')))
+const reports = fs.readdirSync(directory).map((name) => JSON.parse(fs.readFileSync(path.join(directory, name), 'utf8')))
 const sum = (key) => reports.reduce((total, report) => total + report[key], 0)
 
 const passed = sum('numPassedTests')

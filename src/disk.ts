@@ -21,7 +21,7 @@ import {
   withChecksum,
   withProgress,
 } from './content.ts'
-import { copyBetween, moveBetween, type Place, type Target } from './copy-between.ts'
+import { copyBetween, moveBetween, type Target } from './copy-between.ts'
 import { abortableContent, type CallLimits, CLEANUP_GRACE_MS, type Deadline, startDeadline, waitFor, watchedBody } from './deadline.ts'
 import { readOnly } from './decorators/read-only.ts'
 import { scoped } from './decorators/scoped.ts'

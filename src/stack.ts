@@ -39,5 +39,5 @@ function outermostFirst(driver: Driver): readonly Driver[] {
     ordered.push(layer)
   }
   visit(driver)
-  return ordered.reverse()
+  return ordered.toReversed()
 }

@@ -46,7 +46,7 @@ describe('matchers on any disk', () => {
   })
 
   it('extend expect', async () => {
-    expect.extend(matchers as never)
+    expect.extend(matchers)
     const assertion = (): { toHaveFile(path: string, content?: string): Promise<void>; not: { toHaveFile(path: string): Promise<void> } } =>
       expect(disk) as never
     await assertion().toHaveFile('d/a.txt', 'content')
