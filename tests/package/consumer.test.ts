@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { installPackage, packPackage, run, runNode } from '../support/packed-package.ts'
-import { ROOT } from '../support/source-tree.ts'
+import { nodesOf, parseSource, ROOT } from '../support/source-tree.ts'
 
 const ENTRIES = {
   stowage: ['Storage', 'StorageManager', 'Disk', 'defineConfig', 'env', 'configFromEnv', 'loadConfig', 'scoped', 'FileNotFoundError'],
@@ -46,6 +46,19 @@ describe('the packed package', () => {
     expect(files.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'dist', 'package.json'])
     const compiled = await readdir(join(project, 'node_modules/stowage/dist'), { recursive: true, withFileTypes: true })
     expect(compiled.filter((entry) => entry.isFile() && !/\.(js|d\.ts)$/.test(entry.name))).toEqual([])
+  })
+
+  it('declares types that need no package but those of Node', async () => {
+    const dist = join(project, 'node_modules/stowage/dist')
+    const declared = (await readdir(dist, { recursive: true })).filter((name) => name.endsWith('.d.ts'))
+    expect(declared.length).toBeGreaterThan(20)
+    const files = await Promise.all(declared.map(async (name) => parseSource(name, await readFile(join(dist, name), 'utf8'))))
+    const needed = files.flatMap((file) => [
+      ...file.imports.filter(({ relative }) => !relative).map(({ from }) => from),
+      ...nodesOf(file, 'TSImportType').map(({ node: { source } }) => String((source as { value?: unknown }).value)),
+    ])
+    expect(needed.filter((name) => !name.startsWith('node:') && !name.startsWith('.'))).toEqual([])
+    expect(needed).toContain('node:stream')
   })
 
   it.each(Object.entries(ENTRIES))('imports and requires %s', async (name, exported) => {
