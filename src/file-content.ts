@@ -39,20 +39,34 @@ function localPath(url: URL): string {
 }
 
 async function localFile(path: string): Promise<FileContent> {
-  const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'EACCES') throw new PermissionDeniedError(`the local file ${quote(path)} may not be read`, { cause: error })
-    throw new FileNotFoundError(`the local file ${quote(path)} does not exist (a string is a local path: pass a Buffer to store text)`, {
-      cause: error,
-    })
-  })
+  const facts = await stat(path).catch(failedLocally(path))
   if (!facts.isFile()) throw new InvalidArgumentError(`${quote(path)} is not a file of this machine`)
   const content: Content = {
     size: facts.size,
     replayable: true,
     bytes: undefined,
-    stream: () => createReadStream(path, { highWaterMark: CHUNK_BYTES }),
+    stream: () => fileChunks(path),
   }
   return { content, name: basename(path), type: undefined }
+}
+
+/** Opened at the first chunk, so that what is never read is never open. */
+async function* fileChunks(path: string): AsyncGenerator<Uint8Array, undefined> {
+  try {
+    yield* createReadStream(path, { highWaterMark: CHUNK_BYTES })
+  } catch (error) {
+    failedLocally(path)(error)
+  }
+}
+
+function failedLocally(path: string): (error: unknown) => never {
+  return (error) => {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EACCES') throw new PermissionDeniedError(`the local file ${quote(path)} may not be read`, { cause: error })
+    if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ERR_INVALID_ARG_VALUE') throw error
+    const reason = `the local file ${quote(path)} does not exist (a string is a local path: pass a Buffer to store text)`
+    throw new FileNotFoundError(reason, { cause: error })
+  }
 }
 
 /** 40 random characters, and the extension of the file's own name where it is plain letters and digits. */
