@@ -49,6 +49,7 @@ export interface PutOptions extends WriteOptions, CallLimits {
   readonly onProgress?: ((progress: { loaded: number; total?: number }) => void) | undefined
 }
 
+/** Conditions are refused: what is added to is whatever is there. */
 export interface AppendOptions extends PutOptions {
   /** Goes between what is there and what is added; not into an empty or new file. */
   readonly separator?: string | undefined
