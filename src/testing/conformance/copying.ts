@@ -195,6 +195,29 @@ export const copying: readonly ConformanceTest[] = [
     await expectFiles(other, { 'a/b.bin': 'content', 'copied.bin': 'content' })
   }),
 
+  writes('copies and moves between itself and a part of itself', async ({ disk }) => {
+    const part = disk.scope('part')
+    await disk.put('a.txt', 'one')
+    await disk.copyTo(part, 'a.txt', 'b.txt')
+    await disk.moveTo(part, 'a.txt')
+    await expectFiles(disk, { 'part/a.txt': 'one', 'part/b.txt': 'one' })
+    await part.moveTo(disk, 'b.txt')
+    await expectFiles(disk, { 'b.txt': 'one', 'part/a.txt': 'one' })
+  }),
+
+  writes('loses nothing of a file that moves onto itself by way of another disk', async ({ disk }) => {
+    await disk.put('part/a.txt', 'precious')
+    const moves = [
+      () => disk.scope('part').moveTo(disk, 'a.txt', 'part/a.txt'),
+      () => disk.moveTo(disk.scope('part'), 'part/a.txt', 'a.txt'),
+      () => disk.moveTo(disk.scope(''), 'part/a.txt'),
+    ]
+    for (const move of moves) {
+      await move().catch((error: unknown) => expect(codeOf(error)).toBe('precondition_failed')) // where nobody can tell that both are one
+      await expectFiles(disk, { 'part/a.txt': 'precious' })
+    }
+  }),
+
   writes('keeps the source when the other disk fails to take it', async (t) => {
     await keepsWhatCannotBeTaken(t, await t.another())
   }),

@@ -9,7 +9,6 @@ export interface Assertion {
   toBe(expected: unknown): void
   toEqual(expected: unknown): void
   toBeUndefined(): void
-  toBeGreaterThan(expected: number): void
 }
 
 type Hook = (body: () => Promise<void>, timeoutMs?: number) => void

@@ -104,7 +104,7 @@ export const listing: readonly ConformanceTest[] = [
     for (const entry of await entriesOf(disk)) {
       if (entry.type === 'directory') continue
       const { size, lastModified, etag } = await disk.stat(entry.path)
-      expect({ size: entry.size, lastModified: entry.lastModified?.getTime() }).toEqual({ size, lastModified: lastModified.getTime() })
+      expect({ size: entry.size, lastModified: secondOf(entry.lastModified) }).toEqual({ size, lastModified: secondOf(lastModified) })
       if (entry.etag !== undefined) expect(entry.etag).toBe(etag)
     }
     expect(await listed(disk, '', { recursive: true, stat: false })).toEqual(['a.txt', 'b/', 'b/empty', 'b/é.txt'])
@@ -144,6 +144,11 @@ export const listing: readonly ConformanceTest[] = [
     expect(new Set(seen).size).toBe(seen.length)
   }),
 ]
+
+/** HTTP dates have no fractions, so that some stores say them in listings only. */
+function secondOf(date: Date | undefined): number | undefined {
+  return date && Math.floor(date.getTime() / 1_000)
+}
 
 /** The paths and every directory above one, in the order of a listing. */
 function placesOf(paths: readonly string[]): string[] {
