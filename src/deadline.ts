@@ -104,17 +104,23 @@ export function abortableContent(content: Content, deadline: Deadline): Content 
 
 function abortableSource(source: AsyncIterable<Uint8Array>, deadline: Deadline): AsyncIterable<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]()
+  let waiting = false
   const finish = async (): Promise<IteratorReturnResult<undefined>> => {
-    await iterator.return?.()
+    const finished = Promise.resolve(iterator.return?.())
+    if (!waiting) await finished
+    else finished.catch(() => undefined) // not awaited: it may wait for the very chunk that never comes
     return { done: true, value: undefined }
   }
   return {
     [Symbol.asyncIterator]: () => ({
       next: async () => {
         try {
-          return await deadline.race(iterator.next())
+          waiting = true
+          const result = await deadline.race(iterator.next())
+          waiting = false
+          return result
         } catch (error) {
-          finish().catch(() => undefined) // not awaited: it may wait for the very chunk that never comes
+          await finish().catch(() => undefined)
           throw error
         }
       },

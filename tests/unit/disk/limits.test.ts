@@ -28,6 +28,14 @@ async function reasonOf(promise: Promise<unknown>): Promise<{ readonly reason: u
   )
 }
 
+/** As `stalled`, and it cannot be destroyed. */
+function stalledForEver(): AsyncGenerator<string> {
+  return (async function* () {
+    yield 'begin'
+    await never()
+  })()
+}
+
 /** A source whose first chunk comes and whose second never does. */
 function stalled(): Readable {
   let sent = false
@@ -180,6 +188,24 @@ describe('a write that is stopped', () => {
     expect(await disk.text('a')).toBe('old')
     expect(await disk.allFiles()).toEqual(['a'])
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+  })
+
+  it('lets a driver that reads it as a Node stream clean up', async () => {
+    const events: string[] = []
+    const piping = stub({
+      write: async (_path, content) => {
+        const stream = Readable.from(content.stream())
+        try {
+          await stream.toArray()
+        } finally {
+          if (!stream.closed) await new Promise((done) => stream.once('close', done))
+          events.push('cleaned up')
+        }
+        return { size: 0 }
+      },
+    })
+    await expect(new Disk(piping).put('a', stalledForEver(), { timeoutMs: 10 })).rejects.toMatchObject({ code: 'timeout' })
+    expect(events).toEqual(['cleaned up'])
   })
 
   it('destroys its source', async () => {
