@@ -7,7 +7,7 @@ import { bytesContent, discard, streamContent, wholeBody } from './content.ts'
 import type { Place } from './copy-between.ts'
 import { keptOptions } from './derive.ts'
 import type { Content, Driver, ReadResult, WriteOptions, WriteResult } from './driver.ts'
-import { isNotFound, isStorageError, ReadOnlyError, UnsupportedError } from './errors.ts'
+import { isNotFound, isStorageError, ReadOnlyError, type StorageError, UnsupportedError } from './errors.ts'
 import { isReadOnly } from './options.ts'
 
 /** A file, and the side that bytes go to. */
@@ -18,8 +18,10 @@ export interface Addition extends Place {
 
 const ATTEMPTS = 20 // each is lost to a writer that won, so somebody makes progress
 const MAX_WAIT_MS = 100
+/** So often in a row nothing can be read where something is: not a race with who makes and deletes the file, but a directory in the way. */
+const BLOCKED_ATTEMPTS = 3
 
-/** @throws PreconditionFailedError when others keep winning, or at once when the content cannot be read twice */
+/** @throws PreconditionFailedError when others keep winning, or at once when the content cannot be read twice; FileExistsError over a directory */
 export async function rewrite(
   addition: Addition,
   content: Content,
@@ -30,17 +32,19 @@ export async function rewrite(
   if (!driver.supports.ifMatch) {
     throw new UnsupportedError('this store can neither append nor write over one version only (ifMatch): read the file and put it anew')
   }
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1, blocked = 0; ; attempt++) {
     try {
       return { path, ...(await rewriteOnce(addition, content, options)) }
     } catch (error) {
       if (!isLostRace(error) || !content.replayable || attempt === ATTEMPTS) throw error
+      blocked = error.code === 'already_exists' ? blocked + 1 : 0
+      if (blocked === BLOCKED_ATTEMPTS) throw error
       await sleep(Math.random() * Math.min(MAX_WAIT_MS, 2 ** attempt), undefined, { signal: options.signal })
     }
   }
 }
 
-function isLostRace(error: unknown): boolean {
+function isLostRace(error: unknown): error is StorageError {
   return isStorageError(error) && (error.code === 'precondition_failed' || error.code === 'already_exists')
 }
 
