@@ -1,13 +1,16 @@
 /**
- * The bytes of a file that is open: in chunks of 1 MiB in buffers of their own, or whole.
+ * The bytes of a file that is open: in chunks of 256 KiB in buffers of their own, or whole.
  *
  * The descriptor is closed at the end, at an error, by `return()` also before the first chunk, and at last by the garbage collector.
  */
 import { close as closeFile } from 'node:fs'
-import { CHUNK_BYTES, wrongLength } from '../../content.ts'
+import { wrongLength } from '../../content.ts'
 import type { Body } from '../../driver.ts'
 import { translated } from './local-errors.ts'
-import { closeQuietly, readFully } from './local-files.ts'
+import { closeQuietly, inviteCollection, readFully } from './local-files.ts'
+
+/** As fast as a megabyte, within the cache of a processor, and a quarter of the memory. */
+const CHUNK_BYTES = 256 * 1024
 
 interface Slice {
   readonly start: number
@@ -48,6 +51,7 @@ export class FileBody implements Body, AsyncIterator<Uint8Array, undefined> {
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#closing !== undefined) return this.return()
     try {
+      inviteCollection(CHUNK_BYTES)
       const chunk = await this.#take(CHUNK_BYTES)
       if (chunk.byteLength === 0) return await this.return()
       if (this.#position >= this.#end) await this.#close()

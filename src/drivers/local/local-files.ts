@@ -27,9 +27,19 @@ export const OPEN: Readonly<Record<'read' | 'create' | 'append' | 'appendNew' | 
   directorySync: O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
 }
 
+/**
+ * One call as a promise. The callback lets go of the promise when it is done: Node keeps a request's callback until the next major
+ * collection, and with it would keep what was read. (A listing of a million names then took 128 MiB instead of 14.)
+ */
 function call<T = void>(start: (done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    start((error, value) => (error ? reject(error) : resolve(value)))
+    let waiting: { resolve: (value: T) => void; reject: (error: unknown) => void } | undefined = { resolve, reject }
+    start((error, value) => {
+      const settle = waiting
+      waiting = undefined
+      if (error) settle?.reject(error)
+      else settle?.resolve(value)
+    })
   })
 }
 
@@ -120,6 +130,23 @@ export async function writevFully(fd: number, chunks: readonly Uint8Array[], len
     written = Math.max(0, written - chunk.byteLength)
   }
 }
+
+/**
+ * Brings the next minor collection nearer, by how much has streamed by. V8 frees buffers that died young only then, and begins one by
+ * what is on its heap, where a stream of large buffers leaves next to nothing: 70 MiB of dead ones gather instead of 40.
+ */
+export function inviteCollection(bytes: number): void {
+  unpaid += bytes
+  if (unpaid < QUARTER_MEGABYTE) return
+  onHeap = BALLAST.slice()
+  unpaid = 0
+}
+
+const QUARTER_MEGABYTE = 256 * 1024
+const BALLAST: readonly number[] = Array.from({ length: 2_048 }, () => 0) // 16 KiB
+let unpaid = 0
+// oxlint-disable-next-line no-unused-vars -- kept so that no compiler can leave the allocation out
+let onHeap: readonly number[] | undefined
 
 const MAX_CALL_BYTES = 1 << 30 // Linux moves at most 2 GiB - 4 KiB in one call
 
