@@ -163,14 +163,14 @@ export class MemoryDriver implements Driver {
 
   async stat(path: string, { ifMatch, signal }: ReadOptions): Promise<FileStat> {
     signal?.throwIfAborted()
-    return this.#find(path, ifMatch).stat
+    return { ...this.#find(path, ifMatch).stat }
   }
 
   async read(path: string, { range, ifMatch, signal }: ReadOptions): Promise<ReadResult> {
     signal?.throwIfAborted()
     const { stat, bytes } = this.#find(path, ifMatch)
     const { start, end } = resolveRange(range, stat.size)
-    return { stat, body: bytesBody(new Uint8Array(bytes.subarray(start, end))) }
+    return { stat: { ...stat }, body: bytesBody(new Uint8Array(bytes.subarray(start, end))) }
   }
 
   async write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {

@@ -43,7 +43,7 @@ export const facts: readonly ConformanceTest[] = [
     for (const [path, wanted] of Object.entries({ 'a.txt': 'text/plain', 'b/c.json': 'application/json', 'd.PNG': 'image/png' })) {
       await seed.put(path, 'x')
       const type = await disk.mimeType(path)
-      expect([undefined, 'application/octet-stream', wanted]).toContain(type?.replace(/;.*/, ''))
+      expect([undefined, 'application/octet-stream', wanted].includes(type?.replace(/;.*/, ''))).toBe(true)
     }
   }),
 
@@ -63,7 +63,7 @@ export const facts: readonly ConformanceTest[] = [
       await disk.put('a.txt', 'new')
       const { contentType, metadata: kept = {}, cacheControl, contentDisposition } = await disk.stat('a.txt')
       expect({ kept, cacheControl, contentDisposition }).toEqual({ kept: {}, cacheControl: undefined, contentDisposition: undefined })
-      expect(contentType).not.toBe(HEADERS.contentType)
+      expect(contentType === HEADERS.contentType).toBe(false)
       await disk.put('a.txt', 'old', { metadata: METADATA })
       await disk.delete('a.txt')
       await disk.put('a.txt', 'new')
