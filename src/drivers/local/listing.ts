@@ -5,16 +5,18 @@
  * A few walks that are likely to go on are kept between their pages, because reading a directory of a million names for each
  * thousand of them would not end. They are forgotten after half a minute.
  */
+import type { BigIntStats } from 'node:fs'
 import { PAGE_ENTRIES } from '../../derive.ts'
 import type { Entry, FileEntry, ListOptions, Page } from '../../driver.ts'
 import { basename, compareUtf8, dirname } from '../../path.ts'
 import type { Root } from './containment.ts'
 import { etagOf, lastModifiedOf } from './facts.ts'
 import { isMissing, LinkError } from './local-errors.ts'
-import { lstatOrMissing } from './local-files.ts'
-import { eachOf } from './pool.ts'
+import { lstatEach } from './local-files.ts'
 import { Walk } from './walk.ts'
 
+/** Entries per page where nobody says, when each has its facts: what lives at once decides how much memory V8 takes. */
+const FULL_PAGE_ENTRIES = 200
 const MAX_KEPT = 8
 const KEPT_MS = 30_000
 
@@ -32,7 +34,8 @@ export class Listing {
   }
 
   async page(directory: string, options: ListOptions): Promise<Page> {
-    const { recursive = false, cursor, after, limit = PAGE_ENTRIES, stat = true, signal } = options
+    const { recursive = false, cursor, after, stat = true, signal } = options
+    const limit = options.limit ?? (stat ? FULL_PAGE_ENTRIES : PAGE_ENTRIES)
     const start = laterOf(cursor, after)
     const walk = this.#resume(keyOf(directory, recursive, start)) ?? (await Walk.begin(this.#root, directory, { recursive, start }))
     for (;;) {
@@ -88,27 +91,42 @@ export class Listing {
     entries: (Entry | undefined)[],
     { first, end }: { readonly first: number; readonly end: number },
   ): Promise<void> {
-    const indexes = Array.from({ length: end - first }, (_, offset) => first + offset).filter((index) => entries[index]?.type === 'file')
-    if (indexes.length === 0) return
+    const files = entries.slice(first, end).filter((entry) => entry?.type === 'file')
+    const found = new Map<string, Entry>()
     try {
       const key = await this.#root.resolve(directory)
       await this.#root.within(key, async (at) => {
-        await eachOf(indexes, async (index) => {
-          entries[index] = await this.#factsOf(at, (entries[index] as Entry).path)
+        const links: string[] = []
+        const names = files.map((file) => basename(file.path))
+        await lstatEach(at, names, (index, stats) => {
+          const { path } = files[index] as FileEntry
+          if (stats?.isSymbolicLink()) links.push(path)
+          else if (stats?.isFile()) found.set(path, withFacts(path, stats))
         })
+        if (this.#root.links === 'follow') for (const path of links) await this.#addLinked(path, found)
       })
     } catch (error) {
       if (!isMissing(error) && !(error instanceof LinkError && !error.refused)) throw error
-      for (const index of indexes) entries[index] = undefined
+    }
+    for (let index = first; index < end; index++) {
+      const entry = entries[index] as Entry
+      if (entry.type === 'file') entries[index] = found.get(entry.path)
     }
   }
 
-  async #factsOf(at: string, path: string): Promise<FileEntry | undefined> {
-    let stats = await lstatOrMissing(`${at}/${basename(path)}`)
-    if (stats?.isSymbolicLink() && this.#root.links === 'follow') stats = await this.#root.stat(await this.#root.resolve(path))
-    if (stats === undefined || !stats.isFile()) return undefined
-    return { type: 'file', path, size: Number(stats.size), lastModified: lastModifiedOf(stats), etag: etagOf(stats) }
+  /** What a link that is followed leads to. */
+  async #addLinked(path: string, found: Map<string, Entry>): Promise<void> {
+    try {
+      const stats = await this.#root.stat(await this.#root.resolve(path))
+      if (stats.isFile()) found.set(path, withFacts(path, stats))
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
   }
+}
+
+function withFacts(path: string, stats: BigIntStats): FileEntry {
+  return { type: 'file', path, size: Number(stats.size), lastModified: lastModifiedOf(stats), etag: etagOf(stats) }
 }
 
 function entryAt(place: string): Entry {

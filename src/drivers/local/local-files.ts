@@ -87,14 +87,66 @@ export function lstat(path: string): Promise<BigIntStats> {
 }
 
 /** Facts about what is there; undefined when nothing is. */
-export function lstatOrMissing(path: string): Promise<BigIntStats | undefined> {
-  return new Promise((resolve, reject) => {
-    fs.lstat(path, { bigint: true }, (error, stats) => {
-      if (!error) resolve(stats)
-      else if (error.code === 'ENOENT' || error.code === 'ENOTDIR') resolve(undefined)
-      else reject(error)
-    })
+export async function lstatOrMissing(path: string): Promise<BigIntStats | undefined> {
+  try {
+    return await lstat(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
+  }
+}
+
+const LSTATS_AT_ONCE = 16
+
+/**
+ * Facts about many names in a directory, a few at a time; `act` is told undefined for one that is missing. Without a promise for each,
+ * whose garbage would be most of the memory that a long listing takes.
+ */
+export function lstatEach(
+  at: string,
+  names: readonly string[],
+  act: (index: number, stats: BigIntStats | undefined) => void,
+): Promise<void> {
+  if (names.length === 0) return Promise.resolve()
+  return call((done) => {
+    const run: LstatRun = { at, names, act, done, next: 0, ended: 0, failure: null }
+    while (run.next < Math.min(LSTATS_AT_ONCE, names.length)) lstatNext(run)
   })
+}
+
+interface LstatRun {
+  readonly at: string
+  names: readonly string[]
+  act: (index: number, stats: BigIntStats | undefined) => void
+  done: Done<void>
+  next: number
+  ended: number
+  failure: NodeJS.ErrnoException | null
+}
+
+function lstatNext(run: LstatRun): void {
+  const index = run.next++
+  fs.lstat(`${run.at}/${run.names[index]}`, { bigint: true }, (error, stats) => {
+    run.ended++
+    if (!error) run.act(index, stats)
+    else if (error.code === 'ENOENT' || error.code === 'ENOTDIR') run.act(index, undefined)
+    else run.failure ??= error
+    if (run.failure === null && run.next < run.names.length) lstatNext(run)
+    else if (run.ended === run.next) endOf(run)
+  })
+}
+
+/** Lets go of everything, as `call` does and for the same reason. */
+function endOf(run: LstatRun): void {
+  const { done, failure } = run
+  Object.assign(run, { names: [], act: () => undefined, done: () => undefined })
+  done(failure)
+}
+
+/** Facts about what is in memory for certain: a directory that is held open on such a file system. */
+export function factsAt(path: string): BigIntStats {
+  return fs.lstatSync(path, { bigint: true })
 }
 
 export function read(fd: number, buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
@@ -257,6 +309,11 @@ export function rmdir(path: string): Promise<void> {
 
 export function readdir(path: string): Promise<fs.Dirent[]> {
   return call((done) => fs.readdir(path, { withFileTypes: true }, done))
+}
+
+/** A directory to be read a few entries at a time. It closes itself after the last, and when its iteration ends early. */
+export function openDirectory(path: string): Promise<fs.Dir> {
+  return call((done) => fs.opendir(path, { bufferSize: 4_096 }, done))
 }
 
 /** With slashes, on Windows too. */

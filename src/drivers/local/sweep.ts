@@ -4,12 +4,11 @@
  * It happens in passing, when a listing reads a directory, and once in the background when a disk first writes into one. A file whose
  * owner lives is never touched. A failure to sweep is nobody's failure.
  */
-import { opendir } from 'node:fs'
-import type { Dir, Dirent } from 'node:fs'
+import type { Dirent } from 'node:fs'
 import { joinPath } from '../../path.ts'
 import type { Root } from './containment.ts'
 import { isMissing, LinkError } from './local-errors.ts'
-import { exists, lstatOrMissing, OPEN, open, readdir, unlink } from './local-files.ts'
+import { exists, lstatOrMissing, OPEN, open, openDirectory, readdir, unlink } from './local-files.ts'
 import { HIDDEN_PREFIX } from './keys.ts'
 import { removeStale, withLock } from './lock.ts'
 import { readSidecarFrom, removeSidecar } from './sidecar.ts'
@@ -18,7 +17,6 @@ import { FOREIGN_AGE_MS, hasEnded, ownerOf, ownName } from './temp-files.ts'
 const LOCK = `${HIDDEN_PREFIX}-lock-`
 const META = `${HIDDEN_PREFIX}-meta-`
 const MAX_SWEPT = 10_000
-const READ_ENTRIES = 1_024
 
 /**
  * Removes what is abandoned among the hidden names of the directory at `at`.
@@ -98,22 +96,12 @@ export class Sweeper {
   async #sweep(directory: string): Promise<void> {
     if (this.#closed) return
     await this.#root.within(directory, async (at) => {
-      const dir = await openDirectory(at)
-      try {
-        for (let entry = await dir.read(); entry !== null && !this.#closed; entry = await dir.read()) {
-          if (entry.name.startsWith(HIDDEN_PREFIX)) await sweepNames(at, [entry.name])
-        }
-      } finally {
-        await dir.close()
+      for await (const { name } of await openDirectory(`${at}/.`)) {
+        if (this.#closed) return
+        if (name.startsWith(HIDDEN_PREFIX)) await sweepNames(at, [name])
       }
     })
   }
-}
-
-function openDirectory(path: string): Promise<Dir> {
-  return new Promise((resolve, reject) => {
-    opendir(path, { bufferSize: READ_ENTRIES }, (error, dir) => (error ? reject(error) : resolve(dir)))
-  })
 }
 
 /** Sweeps a whole tree, a directory at a time. @returns how many files it removed */

@@ -5,13 +5,11 @@
  *   frames:  ''  ['a.txt', 'b/', 'c']      next: 'c'
  *            'b/'  ['x', 'y/']             next: 'x'  →  'b/x'
  */
-import type { Dirent } from 'node:fs'
-import { compareUtf8, directoryPrefix, joinPath } from '../../path.ts'
+import { compareUtf8, directoryPrefix } from '../../path.ts'
 import type { Root } from './containment.ts'
-import { HIDDEN_PREFIX, isUnnameable } from './keys.ts'
-import { errnoOf, isMissing, LinkError } from './local-errors.ts'
-import { exists, readdir, realpath } from './local-files.ts'
-import { sweepNames } from './sweep.ts'
+import { namesIn } from './directory-names.ts'
+import { isMissing } from './local-errors.ts'
+import { realpath } from './local-files.ts'
 
 /** What a directory holds, sorted by UTF-8 bytes; a directory's name ends in a slash. */
 interface Frame {
@@ -117,72 +115,4 @@ export class Walk {
       throw error
     }
   }
-}
-
-/** The names in a directory, in order; none when it is missing, or a file. */
-async function namesIn(root: Root, directory: string): Promise<string[]> {
-  try {
-    const key = await root.resolve(directory)
-    return await root.within(key, async (at) => {
-      const found = await readdir(`${at}/.`)
-      return sorted(await listable(root, { at, directory }, found))
-    })
-  } catch (error) {
-    if (isMissing(error) || (error instanceof LinkError && !error.refused)) return []
-    throw error
-  }
-}
-
-interface Place {
-  /** A way to the directory. */
-  readonly at: string
-  readonly directory: string
-}
-
-async function listable(root: Root, place: Place, found: readonly Dirent[]): Promise<string[]> {
-  const names: string[] = []
-  const hidden: string[] = []
-  for (const entry of found) {
-    const { name } = entry
-    if (name.startsWith(HIDDEN_PREFIX)) hidden.push(name)
-    else if (UNUSUAL.test(name) && !(await hasPath(place.at, name))) continue
-    else if (entry.isFile()) names.push(name)
-    else if (entry.isDirectory()) names.push(`${name}/`)
-    else if (entry.isSymbolicLink()) names.push(...(await linkedName(root, place, name)))
-  }
-  if (hidden.length > 0) {
-    const all = found.map((entry) => entry.name)
-    await sweepNames(place.at, hidden, all)
-  }
-  return names
-}
-
-/** What has to be looked at more closely; one test for the many names that need not. */
-// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const UNUSUAL = /[\\\u0000-\u001f\u007f-\u009f\ufffd]/
-
-/** Whether a path can name this. A name that is not UTF-8 is read with U+FFFD in it, and nothing is there under the name so read. */
-async function hasPath(at: string, name: string): Promise<boolean> {
-  return !isUnnameable(name) && exists(`${at}/${name}`)
-}
-
-/** A link as what it leads to; nothing when it is skipped, leads out of the root, or nowhere. */
-async function linkedName(root: Root, { directory }: Place, name: string): Promise<string[]> {
-  if (root.links === 'error') throw new LinkError(true)
-  if (root.links === 'skip') return []
-  try {
-    const stats = await root.stat(await root.resolve(joinPath(directory, name)))
-    if (stats.isFile()) return [name]
-    return stats.isDirectory() ? [`${name}/`] : []
-  } catch (error) {
-    if (isMissing(error) || errnoOf(error) === 'ELOOP' || error instanceof LinkError) return []
-    throw error
-  }
-}
-
-const SURROGATE = /[\ud800-\udfff]/
-
-/** In the order of UTF-8 bytes, which is that of JavaScript unless there are characters beyond U+FFFF. */
-function sorted(names: string[]): string[] {
-  return names.some((name) => SURROGATE.test(name)) ? names.sort(compareUtf8) : names.sort()
 }

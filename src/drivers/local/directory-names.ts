@@ -1,0 +1,109 @@
+/**
+ * What a directory holds, in order, as a listing shows it: files and directories that a path can name. In passing it sweeps what
+ * crashed writers left there.
+ */
+import type { Dirent } from 'node:fs'
+import { compareUtf8, joinPath } from '../../path.ts'
+import type { Root } from './containment.ts'
+import { HIDDEN_PREFIX, isUnnameable } from './keys.ts'
+import { errnoOf, isMissing, LinkError } from './local-errors.ts'
+import { exists, factsAt, openDirectory, readdir } from './local-files.ts'
+import { sweepNames } from './sweep.ts'
+
+/** The names in a directory, a directory's with a slash at its end; none when it is missing, or a file. */
+export async function namesIn(root: Root, directory: string): Promise<string[]> {
+  try {
+    const key = await root.resolve(directory)
+    return sorted(await root.within(key, (at) => collected(root, { at, directory })))
+  } catch (error) {
+    if (isMissing(error) || (error instanceof LinkError && !error.refused)) return []
+    throw error
+  }
+}
+
+interface Place {
+  /** A way to the directory. */
+  readonly at: string
+  readonly directory: string
+}
+
+/** Sorts out what a directory holds, entry by entry. */
+class Names {
+  readonly files: string[] = []
+  /** The disk's own files. */
+  readonly hidden: string[] = []
+  readonly #root: Root
+  readonly #place: Place
+
+  constructor(root: Root, place: Place) {
+    this.#root = root
+    this.#place = place
+  }
+
+  /** A promise only for what has to be looked at. */
+  add(entry: Dirent): void | Promise<void> {
+    const { name } = entry
+    if (name.startsWith(HIDDEN_PREFIX)) this.hidden.push(name)
+    else if (entry.isSymbolicLink() || UNUSUAL.test(name)) return this.#look(entry)
+    else this.#keep(entry)
+  }
+
+  async #look(entry: Dirent): Promise<void> {
+    if (!(await hasPath(this.#place.at, entry.name))) return
+    if (entry.isSymbolicLink()) this.files.push(...(await linkedName(this.#root, this.#place, entry.name)))
+    else this.#keep(entry)
+  }
+
+  #keep(entry: Dirent): void {
+    if (entry.isFile()) this.files.push(entry.name)
+    else if (entry.isDirectory()) this.files.push(`${entry.name}/`)
+  }
+}
+
+/** Where a directory is larger, its entries are read a few at a time: slower, but a million of them take half the memory. */
+const LARGE_BYTES = 4n * 1024n * 1024n // some 120,000 names on ext4
+
+async function collected(root: Root, place: Place): Promise<string[]> {
+  const names = new Names(root, place)
+  const path = `${place.at}/.`
+  if (root.inMemory && factsAt(path).size > LARGE_BYTES) {
+    for await (const entry of await openDirectory(path)) await names.add(entry)
+  } else {
+    for (const entry of await readdir(path)) {
+      const looking = names.add(entry)
+      if (looking !== undefined) await looking
+    }
+  }
+  if (names.hidden.length > 0) await sweepNames(place.at, names.hidden, names.files)
+  return names.files
+}
+
+/** What has to be looked at more closely; one test for the many names that need not. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const UNUSUAL = /[\\\u0000-\u001f\u007f-\u009f\ufffd]/
+
+/** Whether a path can name this. A name that is not UTF-8 is read with U+FFFD in it, and nothing is there under the name so read. */
+async function hasPath(at: string, name: string): Promise<boolean> {
+  return !isUnnameable(name) && exists(`${at}/${name}`)
+}
+
+/** A link as what it leads to; nothing when it is skipped, leads out of the root, or nowhere. */
+async function linkedName(root: Root, { directory }: Place, name: string): Promise<string[]> {
+  if (root.links === 'error') throw new LinkError(true)
+  if (root.links === 'skip') return []
+  try {
+    const stats = await root.stat(await root.resolve(joinPath(directory, name)))
+    if (stats.isFile()) return [name]
+    return stats.isDirectory() ? [`${name}/`] : []
+  } catch (error) {
+    if (isMissing(error) || errnoOf(error) === 'ELOOP' || error instanceof LinkError) return []
+    throw error
+  }
+}
+
+const SURROGATE = /[\ud800-\udfff]/
+
+/** In the order of UTF-8 bytes, which is that of JavaScript unless there are characters beyond U+FFFF. */
+function sorted(names: string[]): string[] {
+  return names.some((name) => SURROGATE.test(name)) ? names.sort(compareUtf8) : names.sort()
+}
