@@ -7,7 +7,7 @@ import { FileExistsError, PreconditionFailedError } from '../../errors.ts'
 import { basename, dirname } from '../../path.ts'
 import { prepareDirectory } from './atomic-write.ts'
 import { makeDirectories } from './directories.ts'
-import { etagOf, extrasAt } from './facts.ts'
+import { etagOf, extrasAt, unlessReplaced } from './facts.ts'
 import { errnoOf } from './local-errors.ts'
 import { fstat, fsync, OPEN, open, syncDirectory, writeAndClose, writeFully } from './local-files.ts'
 import { exclusively, withLock } from './lock.ts'
@@ -23,7 +23,7 @@ interface AppendOptions extends Pick<WriteOptions, 'visibility' | 'signal' | 'if
 
 export async function appendContent(disk: LocalSettings, key: string, content: Content, options: AppendOptions): Promise<void> {
   const add = (chunk: Uint8Array, ifMatch?: string): Promise<void> =>
-    exclusively(disk.root.realAt(key), () => appendBytes(disk, key, chunk, { ...options, ifMatch }))
+    exclusively(disk.root.realAt(key), () => unlessReplaced(() => appendBytes(disk, key, chunk, { ...options, ifMatch })))
   if (content.bytes !== undefined) return add(content.bytes, options.ifMatch)
   await add(new Uint8Array(), options.ifMatch) // whatever is wrong with the place shows before the source is read
   for await (const chunk of abortable(content.stream(), options.signal)) await add(chunk)

@@ -100,6 +100,7 @@ async function openTemp(
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT' || attempt > 3) throw error
       await makeDirectories(disk, dirname(temp), visibility)
+      disk.root.remember(dirname(temp)) // and nothing is in it that would have to be swept
     }
   }
 }
@@ -122,6 +123,7 @@ export function commit(
   const { root } = disk
   return exclusively(root.realAt(key), async () => {
     options.signal?.throwIfAborted()
+    if (!root.procfs) await root.checkSpelling(key)
     const plain = draft.extras === undefined && !draft.sidecarSeen && !options.ifAbsent && options.ifMatch === undefined
     if (!plain) return root.within(dirname(key), (at) => commitWithCare(disk, { at, name: basename(key) }, draft, options))
     await renameDraft(root.at(draft.temp), root.at(key))

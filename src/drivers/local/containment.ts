@@ -10,10 +10,11 @@
  */
 import type { BigIntStats } from 'node:fs'
 import { closeSync, existsSync, readlinkSync, realpathSync } from 'node:fs'
+import { FileExistsError, quote } from '../../errors.ts'
 import { basename, directoryPrefix, dirname, joinPath } from '../../path.ts'
 import { HIDDEN_PREFIX } from './keys.ts'
 import { errnoOf, isMissing, LinkError } from './local-errors.ts'
-import { close, factsOf, keepsFactsInMemory, lstat, lstatOrMissing, OPEN, open, realpath, unlinkQuietly } from './local-files.ts'
+import { closeQuietly, factsOf, keepsFactsInMemory, lstat, lstatOrMissing, OPEN, open, realpath, unlinkQuietly } from './local-files.ts'
 
 /** What becomes of symbolic links below the root: as if they were not there, an error, or followed while they stay inside. */
 export type LinkPolicy = 'skip' | 'error' | 'follow'
@@ -23,8 +24,7 @@ const MAX_KNOWN = 10_000
 
 let procfs: boolean | undefined
 
-/** Whether descriptors tell what they opened. */
-export function hasProcfs(): boolean {
+function hasProcfs(): boolean {
   procfs ??= process.platform === 'linux' && existsSync('/proc/self/fd')
   return procfs
 }
@@ -32,6 +32,7 @@ export function hasProcfs(): boolean {
 /** The directory of a disk, and the only way from a key to a place in the file system. Keys are paths without links in them. */
 export class Root {
   readonly links: LinkPolicy
+  readonly #procfs: boolean | undefined
   /** Absolute, as configured; without a slash at its end. */
   readonly #path: string
   #real: string | undefined
@@ -40,9 +41,15 @@ export class Root {
   #inMemory = false
   readonly #known = new Set<string>()
 
-  constructor(path: string, links: LinkPolicy) {
+  /** @param procfs whether descriptors tell what they opened; default: as the system says */
+  constructor(path: string, links: LinkPolicy, procfs?: boolean) {
     this.#path = path.replace(/[/\\]$/, '')
     this.links = links
+    this.#procfs = procfs
+  }
+
+  get procfs(): boolean {
+    return this.#procfs ?? hasProcfs()
   }
 
   /** Where a key is, unchecked. */
@@ -104,8 +111,7 @@ export class Root {
     if (!this.#checked) await this.real()
     for (let attempt = 1; ; attempt++) {
       const fd = await this.#openOnce(key, flags, mode)
-      if (await this.#isInside(fd, key)) return fd
-      await close(fd)
+      if (await this.#isInsideOrClose(fd, key)) return fd
       if (flags === OPEN.create) await unlinkQuietly(this.at(key))
       await this.#lookAgain(key, attempt)
     }
@@ -120,7 +126,7 @@ export class Root {
 
   /** Facts about what is at the key, also when that is a link. @throws LinkError when it is beyond one */
   async lstat(key: string): Promise<BigIntStats> {
-    if (!hasProcfs()) {
+    if (!this.procfs) {
       await this.#checkParent(key)
       return lstat(this.at(key))
     }
@@ -134,7 +140,7 @@ export class Root {
 
   /** Holds a directory while something is done in it. `at` is a way to it that no link can bend. */
   async within<T>(key: string, use: (at: string) => Promise<T>): Promise<T> {
-    if (!hasProcfs()) {
+    if (!this.procfs) {
       await this.#checkParent(joinPath(key, 'x'))
       return use(this.at(key))
     }
@@ -156,6 +162,15 @@ export class Root {
     this.#known.add(key)
   }
 
+  /** Where a file system finds one name under several spellings: a write must not replace a file under another. @throws FileExistsError */
+  async checkSpelling(key: string): Promise<void> {
+    if (this.procfs) return
+    const [found, wanted] = [await this.#realSpelling(key), joinPath(await this.real(), key)]
+    if (found !== wanted && folded(found) === folded(wanted)) {
+      throw new FileExistsError(`this file system finds ${quote(basename(found))} under this name too`)
+    }
+  }
+
   async #openOnce(key: string, flags: number, mode?: number): Promise<number> {
     try {
       return await open(key === '' ? `${this.at('')}/.` : this.at(key), flags, mode) // the root itself may be a link
@@ -166,14 +181,34 @@ export class Root {
     }
   }
 
+  async #isInsideOrClose(fd: number, key: string): Promise<boolean> {
+    let inside = false
+    try {
+      inside = await this.#isInside(fd, key)
+    } finally {
+      if (!inside) await closeQuietly(fd)
+    }
+    return inside
+  }
+
   /** In the real parent, and not by way of a link. It may have been renamed or deleted there since. */
   async #isInside(fd: number, key: string): Promise<boolean> {
-    if (!hasProcfs()) return (await realpath(this.at(dirname(key)))) === (await this.#realParent(key))
+    if (!this.procfs) return (await this.#realSpelling(key)) === (joinPath(await this.real(), key) || '/')
     const real = this.#real as string
     const opened = readlinkSync(`/proc/self/fd/${fd}`)
     if (key === '') return opened === (real || '/')
     const prefix = `${real}/${directoryPrefix(dirname(key))}`
     return opened.startsWith(prefix) && !opened.includes('/', prefix.length)
+  }
+
+  /** Its real path, which is also how the name is really spelt; of a file that is gone already, by its parent. */
+  async #realSpelling(key: string): Promise<string> {
+    try {
+      return await realpath(this.at(key))
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      return joinPath(trimmed(await realpath(this.at(dirname(key)))), basename(key))
+    }
   }
 
   async #checkParent(key: string): Promise<void> {
@@ -205,6 +240,10 @@ export class Root {
       if (stats.isSymbolicLink()) throw new LinkError(this.links === 'error')
     }
   }
+}
+
+function folded(path: string): string {
+  return path.normalize('NFC').toLowerCase()
 }
 
 function trimmed(path: string): string {

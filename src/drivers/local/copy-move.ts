@@ -11,7 +11,6 @@ import type { Driver, WriteOptions } from '../../driver.ts'
 import { FileExistsError, FileNotFoundError, UnavailableError } from '../../errors.ts'
 import { basename, dirname, joinPath } from '../../path.ts'
 import { commit, type Name, placeWithSidecar, prepareDirectory, renameIfAbsent, sidecarExists } from './atomic-write.ts'
-import { hasProcfs } from './containment.ts'
 import { makeDirectories } from './directories.ts'
 import { describeFile } from './facts.ts'
 import { setMode } from './modes.ts'
@@ -52,7 +51,7 @@ export async function copyWithin(disk: LocalSettings, ends: Ends, options: Write
     const stats = await fstat(fd)
     if (!stats.isFile()) throw new FileNotFoundError()
     const extras = await extrasOfCopy(disk, ends, stats, options)
-    const source = hasProcfs() ? `/proc/self/fd/${fd}` : disk.root.at(ends.fromKey)
+    const source = disk.root.procfs ? `/proc/self/fd/${fd}` : disk.root.at(ends.fromKey)
     const temp = joinPath(dirname(ends.toKey), tempName())
     try {
       const copied = await copyToTemp(disk, { source, temp, size: stats.size }, options)

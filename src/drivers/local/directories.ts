@@ -3,6 +3,7 @@
  * links that a removed directory holds are removed themselves.
  */
 import type { Dirent } from 'node:fs'
+import { dirname as parentPath } from 'node:path'
 import { FileExistsError, UnavailableError } from '../../errors.ts'
 import type { Visibility } from '../../driver.ts'
 import { basename, dirname, joinPath } from '../../path.ts'
@@ -55,8 +56,13 @@ async function makeOne(path: string, mode: number): Promise<boolean> {
   }
 }
 
-async function makeRoot({ root }: LocalSettings, mode: number): Promise<void> {
-  if ((await mkdirAll(root.at(''), mode)) !== undefined) await fitMode(root.at(''), await lstat(root.at('')), mode)
+async function makeRoot({ root, durable }: LocalSettings, mode: number): Promise<void> {
+  const path = root.at('')
+  const first = await mkdirAll(path, mode)
+  if (first === undefined) return
+  await fitMode(path, await lstat(path), mode)
+  if (!durable) return
+  for (let made = path; made.length >= first.length; made = parentPath(made)) await syncDirectory(parentPath(made))
 }
 
 /** Removes a directory with all it holds; of the root only what it holds. @returns the number of files, without the disk's own */

@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs'
 import { contentTypeOf } from '../../content-type.ts'
 import type { FileStat, Visibility } from '../../driver.ts'
+import { UnavailableError } from '../../errors.ts'
 import { basename, dirname, joinPath } from '../../path.ts'
 import type { Root } from './containment.ts'
 import { isMissing } from './local-errors.ts'
@@ -58,5 +59,37 @@ export async function extrasAt(root: Root, key: string, stats: BigIntStats): Pro
     if (isMissing(error)) return undefined
     throw error
   }
-  return extrasFor(await readSidecarFrom(fd, name), stats)
+  const sidecar = await readSidecarFrom(fd, name)
+  const extras = extrasFor(sidecar, stats)
+  if (sidecar !== undefined && extras === undefined && (await isReplaced(root, key, stats))) throw new ReplacedError()
+  return extras
+}
+
+async function isReplaced(root: Root, key: string, stats: BigIntStats): Promise<boolean> {
+  try {
+    return etagOf(await root.stat(key)) !== etagOf(stats)
+  } catch (error) {
+    if (isMissing(error)) return true
+    throw error
+  }
+}
+
+/** The sidecar has moved on while its file was being read: a file that was replaced twice since it was opened. */
+class ReplacedError extends UnavailableError {
+  constructor() {
+    super('the file is being replaced faster than it can be read')
+  }
+}
+
+const MAX_ATTEMPTS = 16
+
+/** Begins again when the file was replaced so fast that its metadata is gone. */
+export async function unlessReplaced<T>(read: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof ReplacedError) || attempt === MAX_ATTEMPTS) throw error
+    }
+  }
 }

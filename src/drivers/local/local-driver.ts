@@ -33,7 +33,7 @@ import { writeAtomically } from './atomic-write.ts'
 import { copyWithin, type Ends, moveWithin } from './copy-move.ts'
 import { deleteFile, deleteFiles } from './delete-files.ts'
 import { makeDirectories, removeTree } from './directories.ts'
-import { describeFile, visibilityOf } from './facts.ts'
+import { describeFile, unlessReplaced, visibilityOf } from './facts.ts'
 import { FileBody } from './file-body.ts'
 import { checkFilePath, checkPath } from './keys.ts'
 import { type Intent, isMissing, LinkError, translated } from './local-errors.ts'
@@ -109,7 +109,7 @@ export class LocalDriver implements Driver {
 
   async stat(path: string, { ifMatch, signal }: ReadOptions): Promise<FileStat> {
     return this.#file('read', path, signal, async (key) => {
-      const stat = await describeFile(this.#disk.root, { path, key }, await this.#statFile(key))
+      const stat = await unlessReplaced(async () => describeFile(this.#disk.root, { path, key }, await this.#statFile(key)))
       if (ifMatch !== undefined && stat.etag !== ifMatch) throw new PreconditionFailedError()
       return stat
     })
@@ -117,13 +117,7 @@ export class LocalDriver implements Driver {
 
   async read(path: string, options: ReadOptions): Promise<ReadResult> {
     return this.#file('read', path, options.signal, async (key) => {
-      const fd = await this.#disk.root.open(key, OPEN.read)
-      try {
-        return await this.#readOpen(fd, { path, key }, options)
-      } catch (error) {
-        await closeQuietly(fd)
-        throw error
-      }
+      return unlessReplaced(() => this.#readFile({ path, key }, options))
     })
   }
 
@@ -172,6 +166,16 @@ export class LocalDriver implements Driver {
   async close(): Promise<void> {
     this.#listing.close()
     await this.#disk.sweeper.close()
+  }
+
+  async #readFile(file: { readonly path: string; readonly key: string }, options: ReadOptions): Promise<ReadResult> {
+    const fd = await this.#disk.root.open(file.key, OPEN.read)
+    try {
+      return await this.#readOpen(fd, file, options)
+    } catch (error) {
+      await closeQuietly(fd)
+      throw error
+    }
   }
 
   async #readOpen(fd: number, file: { readonly path: string; readonly key: string }, options: ReadOptions): Promise<ReadResult> {
@@ -245,6 +249,6 @@ export class LocalDriver implements Driver {
       await this.#statFile(key)
       return key
     })
-    await this.#file('write', to, signal, (toKey) => act({ from, to, fromKey, toKey }))
+    await this.#file('write', to, signal, (toKey) => unlessReplaced(() => act({ from, to, fromKey, toKey })))
   }
 }

@@ -87,17 +87,15 @@ export class Sweeper {
     this.#work = this.#work.then(() => this.#sweep(directory)).catch(() => undefined)
   }
 
-  /** Ends what is under way. */
+  /** Waits for what is under way, and begins nothing more. */
   async close(): Promise<void> {
     this.#closed = true
     await this.#work
   }
 
   async #sweep(directory: string): Promise<void> {
-    if (this.#closed) return
     await this.#root.within(directory, async (at) => {
       for await (const { name } of await openDirectory(`${at}/.`)) {
-        if (this.#closed) return
         if (name.startsWith(HIDDEN_PREFIX)) await sweepNames(at, [name])
       }
     })
