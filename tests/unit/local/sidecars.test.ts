@@ -1,7 +1,7 @@
 import { readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { toContent } from '../../../src/content.ts'
+import { collect, toContent } from '../../../src/content.ts'
 import { LocalDriver } from '../../../src/drivers/local/local-driver.ts'
 import { codeOf, freshDirectory, namesIn, put, text } from './local-disk.ts'
 
@@ -147,6 +147,20 @@ describe('sidecars', () => {
     )
     const n = Number(await text(driver, 'a.txt'))
     expect((await driver.stat('a.txt', {})).metadata).toEqual(n % 3 === 0 ? undefined : { n: `${n}` })
+  })
+
+  it('are those of the content that is read, however fast it is replaced', async () => {
+    await put(driver, 'a.txt', '0', { metadata: { n: '0' } })
+    let reading = true
+    const writer = (async () => {
+      for (let n = 1; reading; n++) await put(driver, 'a.txt', `${n}`, { metadata: { n: `${n}` } })
+    })()
+    for (let round = 0; round < 20; round++) {
+      const results = await Promise.all(Array.from({ length: 10 }, () => driver.read('a.txt', {})))
+      for (const { stat, body } of results) expect(stat.metadata).toEqual({ n: (await collect(body)).toString() })
+    }
+    reading = false
+    await writer
   })
 
   it('refuse metadata that no sidecar can hold, and leave the old file', async () => {
