@@ -36,6 +36,9 @@ export function startDeadline({ signal, timeoutMs }: CallLimits): Deadline | und
   if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0)) {
     throw new InvalidArgumentError(`timeoutMs must be a positive number of milliseconds, not ${String(timeoutMs)}`)
   }
+  if (signal !== undefined && !(typeof signal === 'object' && 'aborted' in signal && typeof signal.throwIfAborted === 'function')) {
+    throw new InvalidArgumentError('signal must be an AbortSignal: of an AbortController pass its .signal')
+  }
   signal?.throwIfAborted()
   const limited = timeoutMs !== undefined && timeoutMs <= MAX_TIMER_MS
   if (signal === undefined && !limited) return undefined

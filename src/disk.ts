@@ -334,6 +334,7 @@ export abstract class Filesystem {
   async makeDirectory(path: string, options: CallLimits & { readonly visibility?: Visibility | undefined } = {}): Promise<void> {
     return this.#run('makeDirectory', path, options, async ({ driver, mount, path, signal }) => {
       if (options.visibility !== undefined) judge.judgeVisibility(options.visibility)
+      if (judge.isReadOnly(driver)) throw new ReadOnlyError()
       if (path !== '') await driver.directories?.create(path, { visibility: options.visibility ?? mount.visibility, signal })
     })
   }
@@ -344,7 +345,8 @@ export abstract class Filesystem {
     options: CallLimits & { readonly allowRoot?: boolean | undefined } = {},
   ): Promise<{ deleted: number }> {
     return this.#run('deleteDirectory', path, options, async ({ driver, path, signal }) => {
-      if (path === '' && !options.allowRoot)
+      if (judge.isReadOnly(driver)) throw new ReadOnlyError()
+      if (path === '' && options.allowRoot !== true)
         throw new InvalidArgumentError('this would delete the whole disk: pass { allowRoot: true } to do so')
       const deleted =
         driver.directories === undefined ? await deleteTree(driver, path, { signal }) : await driver.directories.delete(path, { signal })
@@ -528,7 +530,7 @@ export abstract class Filesystem {
     const transfer = async ({ driver, path, signal }: Call): Promise<void> => {
       const target = normalizeFilePath(to)
       judge.judgeWriteOptions(options, driver)
-      await driver[operation](path, target, { ...pickWriteOptions(options), signal }).catch(existsAt(target))
+      await driver[operation](path, target, { ...pickWriteOptions(options), signal }).catch(conditionAt(target, options))
     }
     return this.#run(operation, from, options, transfer, readablePath)
   }
@@ -543,7 +545,7 @@ export abstract class Filesystem {
       const target = await disk.#target(operation, to, options)
       if (operation === 'move' && judge.isReadOnly(driver)) throw new ReadOnlyError()
       const rest = { ...pickWriteOptions(options), signal }
-      if (driver === target.driver) return driver[operation](path, target.path, rest).catch(existsAt(target.path))
+      if (driver === target.driver) return driver[operation](path, target.path, rest).catch(conditionAt(target.path, options))
       await (operation === 'copy' ? copyBetween : moveBetween)({ driver, path, disk: mount.name }, target, rest)
     }
     return this.#run(operation, from, options, transfer, readablePath)
@@ -653,7 +655,9 @@ export class Disk extends Filesystem {
 
   /** Closes the layers that belong to this disk, outermost first; not what they share with other disks. */
   async close(): Promise<void> {
-    await this.#source.close()
+    await this.#source.close().catch((error: unknown) => {
+      throw toStorageError(error).locate({ operation: 'close', disk: this.name })
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -706,10 +710,12 @@ function failedAt(path: string): (error: unknown) => never {
   }
 }
 
-/** What is there already is at the target; everything else is about the source. */
-function existsAt(target: string): (error: unknown) => never {
+/** A condition that was lost is about the target of a copy, not about its source. */
+function conditionAt(target: string, { ifMatch }: WriteOptions): (error: unknown) => never {
   return (error) => {
-    throw isStorageError(error) && error.code === 'already_exists' ? error.locate({ path: target }) : error
+    const lost =
+      isStorageError(error) && (error.code === 'already_exists' || (error.code === 'precondition_failed' && ifMatch !== undefined))
+    throw lost ? error.locate({ path: target }) : error
   }
 }
 

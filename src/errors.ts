@@ -125,6 +125,11 @@ export class StorageError extends Error {
     return this
   }
 
+  /** What went wrong, without the place. */
+  get reason(): string {
+    return this.#reason
+  }
+
   /** What a log may hold: no cause, because SDK errors carry requests and headers. */
   toJSON(): { name: string; code: ErrorCode; message: string; operation?: string; path?: string; disk?: string; retryable: boolean } {
     return {
@@ -147,7 +152,7 @@ function describe(reason: string, { operation, path, disk, driver }: ErrorContex
 
 /** A user's text in a message: quoted, control characters escaped, and never longer than a line. */
 export function quote(text: string): string {
-  const quoted = JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeCharacter)
+  const quoted = JSON.stringify(String(text)).replace(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, escapeCharacter)
   return quoted.length <= 1_100 ? quoted : `${quoted.slice(0, 1_000)}…"`
 }
 
@@ -284,7 +289,7 @@ export class PartialFailureError extends StorageError {
 function summary(failures: readonly PathFailure[]): string {
   const first = failures[0]
   if (first === undefined) return DEFAULT_REASONS.partial_failure
-  return `${failures.length} ${failures.length === 1 ? 'path' : 'paths'} failed, the first: ${first.error.message}`
+  return `${failures.length} ${failures.length === 1 ? 'path' : 'paths'} failed, the first, ${quote(first.path)}: ${first.error.reason}`
 }
 
 /** The configuration of a disk is wrong or incomplete, or its bucket does not exist. */

@@ -5,6 +5,7 @@ import type { CallLimits } from './deadline.ts'
 import { createDigest } from './digest.ts'
 import type { ChecksumAlgorithm, Driver, Entry, ListOptions, Range, SignedRequest, WriteOptions, WriteResult } from './driver.ts'
 import { InvalidArgumentError, quote, UnsupportedError } from './errors.ts'
+import { normalizePath } from './path.ts'
 
 export interface GetOptions extends CallLimits {
   readonly range?: Range | undefined
@@ -134,6 +135,7 @@ export function judgeWriteOptions(options: PutOptions, driver: Driver): void {
   judgeStrings('metadata', options.metadata)
   judgeStrings('tags', options.tags)
   if (options.visibility !== undefined) judgeVisibility(options.visibility)
+  if (options.ifAbsent !== undefined && typeof options.ifAbsent !== 'boolean') throw new InvalidArgumentError('ifAbsent is true or false')
   if (options.ifAbsent && options.ifMatch !== undefined) {
     throw new InvalidArgumentError('ifAbsent and ifMatch contradict each other: a file cannot be absent and have an etag')
   }
@@ -203,8 +205,10 @@ function judgeStrings(name: string, bag: unknown): void {
 function judgeChecksum(checksum: NonNullable<WriteOptions['checksum']>): void {
   requireBag(checksum)
   const { algorithm, value } = checksum
-  createDigest(algorithm)
-  if (typeof value !== 'string' || !/^[0-9a-f]+$/.test(value)) throw new InvalidArgumentError('checksum.value must be lower-case hex')
+  const { length } = createDigest(algorithm).digest('hex')
+  if (typeof value !== 'string' || value.length !== length || !/^[0-9a-f]+$/.test(value)) {
+    throw new InvalidArgumentError(`checksum.value must be ${length} digits of lower-case hex`)
+  }
 }
 
 /** @throws InvalidArgumentError for a range that is no range, whatever the file's size */
@@ -237,12 +241,14 @@ export function judgeLimit(name: string, limit: number | undefined): void {
 }
 
 /** @throws InvalidArgumentError for what no listing has */
-export function judgeListing({ limit, after, cursor }: ListOptions, type: unknown): void {
+export function judgeListing({ limit, after, cursor, recursive }: ListOptions, type: unknown): void {
+  if (recursive !== undefined && typeof recursive !== 'boolean') throw new InvalidArgumentError('recursive is true or false')
   judgeLimit('the number of entries on a page', limit)
   if (type !== undefined && type !== 'file' && type !== 'directory') throw new InvalidArgumentError('type is "file" or "directory"')
   for (const [name, value] of Object.entries({ after, cursor })) {
     if (value !== undefined && typeof value !== 'string') throw new InvalidArgumentError(`${name} must be a string`)
   }
+  if (after !== undefined) normalizePath(after)
 }
 
 /** @throws InvalidArgumentError for a size that is not a whole number of bytes */

@@ -1,5 +1,6 @@
 /** Walks over a stack of drivers, outermost first. */
 import type { Driver } from './driver.ts'
+import { toStorageError } from './errors.ts'
 
 /** The nearest layer that matches, by levels from the outside in. */
 export function findLayer(driver: Driver, matches: (layer: Driver) => boolean): Driver | undefined {
@@ -23,7 +24,7 @@ export async function closeStack(driver: Driver, ...shared: readonly Driver[]): 
   const failures: unknown[] = []
   for (const layer of outermostFirst(driver)) {
     if (kept.has(layer)) continue
-    await layer.close().catch((error: unknown) => failures.push(error))
+    await layer.close().catch((error: unknown) => failures.push(toStorageError(error).locate({ operation: 'close', driver: layer.name })))
   }
   if (failures.length > 0) throw failures[0]
 }

@@ -11,7 +11,7 @@ import type { DiskConfig, StorageConfig } from './config/disk-config.ts'
 import { rememberUnset } from './config/env.ts'
 import { nearest } from './config/nearest.ts'
 import type { DriverFactory, Extension } from './config/registry.ts'
-import { references, type Surroundings, validateConfig, validateDisk } from './config/validate.ts'
+import { type Surroundings, validateConfig, validateDisk } from './config/validate.ts'
 import { Disk, Filesystem } from './disk.ts'
 import type { DiskSource, Mount } from './disk-source.ts'
 import type { Driver } from './driver.ts'
@@ -86,7 +86,7 @@ export class StorageManager<Name extends string = string> extends Filesystem {
   /** Adds or replaces a named disk. */
   configureDisk(name: string, config: DiskConfig): Disk {
     rememberUnset(config)
-    validateDisk(name, config, this.#surroundings(config))
+    validateDisk(name, config, this.#surroundings())
     this.#retire(name)
     this.#slots.set(name, this.#slot(name, config))
     return this.#handle(name)
@@ -134,7 +134,7 @@ export class StorageManager<Name extends string = string> extends Filesystem {
   /** A disk that nobody else knows. The caller closes it. */
   build(config: DiskConfig, { name = 'on-demand' }: { readonly name?: string | undefined } = {}): Disk {
     rememberUnset(config)
-    validateDisk(name, config, { ...this.#surroundings(config), unnamed: true })
+    validateDisk(name, config, { ...this.#surroundings(), unnamed: true })
     const slot = this.#slot(name, config)
     return new Disk({ name, mount: () => this.#allowed(slot.mount()), close: () => slot.close() })
   }
@@ -320,11 +320,10 @@ export class StorageManager<Name extends string = string> extends Filesystem {
     return this.#fakes.get(key) ?? (key === this.#default ? this.#fakes.get(undefined) : undefined)
   }
 
-  /** What a disk is judged against. The disks that it names may still come with a configuration. */
-  #surroundings(config: DiskConfig): Surroundings {
+  /** What a disk is judged against. */
+  #surroundings(): Surroundings {
     const disks = Object.fromEntries(Array.from(this.#slots.values(), (slot) => [slot.name, slot.config]))
-    const expected = this.#state === 'configured' ? [] : namedBy(config)
-    return { disks, names: [...this.#disks.keys(), ...expected], extensions: this.#extensions }
+    return { disks, extensions: this.#extensions }
   }
 
   #has(name: string): boolean {
@@ -428,11 +427,6 @@ export class StorageManager<Name extends string = string> extends Filesystem {
     const failed = results.find((result) => result.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
-}
-
-/** The names of the disks that a configuration refers to, in its inline disks too. */
-function namedBy(config: DiskConfig): string[] {
-  return references(config).flatMap(({ disk }) => (typeof disk === 'string' ? [disk] : namedBy(disk)))
 }
 
 const CLOSED = 'the storage was closed: call configure to use it again'

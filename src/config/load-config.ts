@@ -10,7 +10,7 @@
  */
 import { readFile, stat } from 'node:fs/promises'
 import { findPackageJSON } from 'node:module'
-import { extname, relative, resolve } from 'node:path'
+import { basename, extname, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigurationError, isStorageError, quote } from '../errors.ts'
 import type { StorageConfig } from './disk-config.ts'
@@ -90,7 +90,8 @@ async function importFile(file: string): Promise<unknown> {
 /** Node would try, print a warning about the module's type, and fail. */
 async function isCommonJsTypeScript(file: string): Promise<boolean> {
   const manifest = extname(file) === '.ts' ? findPackageJSON(pathToFileURL(file)) : undefined
-  if (manifest === undefined) return false
+  // Where there is no package.json above, Node gives the path of the file itself.
+  if (manifest === undefined || basename(manifest) !== 'package.json') return false
   const content: unknown = JSON.parse(await readFile(manifest, 'utf8'))
   return isObject(content) && content['type'] === 'commonjs'
 }

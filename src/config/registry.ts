@@ -143,7 +143,7 @@ export function diskDefaults(
   extensions: Extensions,
 ): { readonly visibility: Visibility | undefined; readonly timeoutMs: number | undefined; readonly urlExpiration: number | undefined } {
   const { visibility, timeoutMs, urlExpiration } = commonKeys(config, name, extensions)
-  return { visibility, timeoutMs, urlExpiration }
+  return { visibility, timeoutMs: timeoutMs === 0 ? undefined : timeoutMs, urlExpiration } // zero is the usual word for no limit
 }
 
 interface CommonValues {

@@ -1,6 +1,6 @@
 /**
  * Judges a configuration as a whole, before anything is built from it: misspelt keys, wrong kinds of values, keys that exclude
- * each other, disks that reference each other, names of disks that do not exist.
+ * each other, disks that reference each other.
  *
  * Not judged until a disk is first used: drivers that nobody knows (they may still be added) and required keys that are missing
  * (a disk that is not configured must not stop an app that does not use it).
@@ -20,8 +20,6 @@ const DISK_NAME = /^[\w-]+$/ // what `name://path` can say
 export interface Surroundings {
   /** The other disks of the configuration. */
   readonly disks?: Readonly<Record<string, DiskConfig>> | undefined
-  /** Names that exist without a configuration: disks that were `set`. */
-  readonly names?: Iterable<string> | undefined
   readonly extensions?: Extensions | undefined
   /** The disk's name is a label only: nothing can reference it, so it may be the name of another disk. */
   readonly unnamed?: boolean | undefined
@@ -40,7 +38,7 @@ export function validateConfig(
   readKeys(config, TOP_KEYS, 'the configuration')
   const disks = config.disks as Readonly<Record<string, DiskConfig>>
   const known = [...Object.keys(disks), ...names]
-  const scope: Scope = { extensions, known, open: new Set() }
+  const scope: Scope = { extensions, open: new Set() }
   for (const [name, disk] of Object.entries(disks)) {
     checkDiskName(name)
     checkDisk(disk, name, scope)
@@ -54,10 +52,10 @@ export function validateConfig(
 export function validateDisk(
   name: string,
   config: unknown,
-  { disks = {}, names = [], extensions = NO_EXTENSIONS, unnamed = false }: Surroundings = {},
+  { disks = {}, extensions = NO_EXTENSIONS, unnamed = false }: Surroundings = {},
 ): asserts config is DiskConfig {
   checkDiskName(name)
-  checkDisk(config, name, { extensions, known: [...Object.keys(disks), ...names, ...(unnamed ? [] : [name])], open: new Set() })
+  checkDisk(config, name, { extensions, open: new Set() })
   checkCycles(unnamed ? disks : { ...disks, [name]: config }, extensions, [name, config])
 }
 
@@ -77,8 +75,6 @@ function checkDiskName(name: string): void {
 
 interface Scope {
   readonly extensions: Extensions
-  /** The names that `disk:` may say. */
-  readonly known: readonly string[]
   /** The disks being judged right now: one that is met again holds itself, a cycle, which is told later. */
   readonly open: Set<unknown>
 }
@@ -99,8 +95,8 @@ function checkDisk(config: unknown, name: string, scope: Scope): asserts config 
   CHECKS[driver]?.(config, owner)
   scope.open.add(config)
   for (const { at, disk } of references(config as unknown as DiskConfig)) {
-    if (typeof disk === 'string') checkReference(disk, `${owner}: ${quote(at)}`, scope.known)
-    else if (!scope.open.has(disk)) checkDisk(disk, `${name}.${at}`, scope)
+    // A name may come to exist later (configureDisk, set, fake): it is judged when it is used.
+    if (typeof disk !== 'string' && !scope.open.has(disk)) checkDisk(disk, `${name}.${at}`, scope)
   }
   scope.open.delete(config)
 }

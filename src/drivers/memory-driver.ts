@@ -154,23 +154,23 @@ export class MemoryDriver implements Driver {
       if (existing === undefined) this.#replace(path, new Uint8Array(chunk), { ...options, contentType })
       else this.#replace(path, Buffer.concat([existing.bytes, chunk]), { ...existing.stat })
     }
-    add(new Uint8Array())
     for await (const chunk of content.stream()) {
       options.signal?.throwIfAborted()
       add(chunk)
     }
+    if (!this.#files.has(path)) add(new Uint8Array())
   }
 
   async stat(path: string, { ifMatch, signal }: ReadOptions): Promise<FileStat> {
     signal?.throwIfAborted()
-    return { ...this.#find(path, ifMatch).stat }
+    return copyOf(this.#find(path, ifMatch).stat)
   }
 
   async read(path: string, { range, ifMatch, signal }: ReadOptions): Promise<ReadResult> {
     signal?.throwIfAborted()
     const { stat, bytes } = this.#find(path, ifMatch)
     const { start, end } = resolveRange(range, stat.size)
-    return { stat: { ...stat }, body: bytesBody(new Uint8Array(bytes.subarray(start, end))) }
+    return { stat: copyOf(stat), body: bytesBody(new Uint8Array(bytes.subarray(start, end))) }
   }
 
   async write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
@@ -191,7 +191,7 @@ export class MemoryDriver implements Driver {
     options.signal?.throwIfAborted()
     this.#sortedKeys ??= [...this.#files.keys(), ...Array.from(this.#directories, directoryPrefix)].sort(compareUtf8)
     return pageOf(this.#sortedKeys, directory, options, (path) => {
-      const { size, lastModified, etag } = this.#find(path).stat
+      const { size, lastModified, etag } = copyOf(this.#find(path).stat)
       return { type: 'file', path, size, lastModified, etag }
     })
   }
@@ -290,4 +290,9 @@ function uploadedBytes(upload: Upload, { number }: UploadedPart): Uint8Array {
   const bytes = upload.parts.get(number)
   if (bytes === undefined) throw new InvalidArgumentError(`part ${number} was not uploaded`)
   return bytes
+}
+
+/** Facts that a caller may change without changing the file. */
+function copyOf(stat: FileStat): FileStat {
+  return { ...stat, lastModified: new Date(stat.lastModified), ...(stat.metadata && { metadata: { ...stat.metadata } }) }
 }

@@ -13,6 +13,7 @@ import type { Operation } from '../errors.ts'
 import { compareUtf8, directoryPrefix, normalizePath } from '../path.ts'
 import { AssertionError, bytesOf, describeDifference, listPaths, sameBytes } from './compare.ts'
 import { type FakeFiles, folderFiles, memoryFiles, type SeenFile } from './fake-files.ts'
+import type { FaultyOperation } from './faulty.ts'
 import { planFailure, recorded, type RecordedOperation, type Recording } from './recorded.ts'
 
 export interface FakeOptions {
@@ -59,7 +60,7 @@ export class FakeDisk extends Disk {
   }
 
   /** The next call of this operation rejects with the error. Called twice, the next two do. */
-  failNext(operation: Operation, error?: Error): this {
+  failNext(operation: FaultyOperation, error?: Error): this {
     planFailure(this.#recording, operation, error)
     return this
   }
@@ -127,9 +128,9 @@ export class FakeDisk extends Disk {
     return this
   }
 
-  /** Nothing was written, appended, copied or moved since the fake was made, whether it is still there or not. */
+  /** Nothing was written, appended, copied or moved since the fake was made, whether it is still there or not. What failed wrote nothing. */
   assertNothingWritten(): this {
-    const writes = this.operations.filter(({ operation }) => WRITES.has(operation))
+    const writes = this.operations.filter(({ operation, failed }) => WRITES.has(operation) && failed !== true)
     const calls = writes.map(({ operation, path, to }) => `  ${operation} "${path}"${to === undefined ? '' : ` to "${to}"`}`)
     const message = `Expected nothing to be written on disk "${this.name}", but there was:\n${calls.join('\n')}`
     if (writes.length > 0) throw new AssertionError(message, calls, [])
@@ -168,6 +169,7 @@ export class FakeDisk extends Disk {
 }
 
 function normalized(paths: string | readonly string[]): string[] {
+  if (paths.length === 0) throw new AssertionError('Expected at least one path to look for.')
   return (typeof paths === 'string' ? [paths] : paths).map((path) => normalizePath(path))
 }
 

@@ -90,7 +90,7 @@ function seenFile(root: string, path: string): SeenFile | undefined {
 type Lookup = (path: string) => string | false
 
 /** The type that the disk itself would say, at once: tests run where packages are installed, so the table can be required. */
-function typeOf(path: string): string | undefined {
+export function typeOf(path: string): string | undefined {
   const { lookup } = createRequire(import.meta.url)('mime-types') as { lookup: Lookup }
   return lookup(path.slice(path.lastIndexOf('/') + 1)) || undefined
 }

@@ -75,9 +75,7 @@ export function faulty(inner: Driver, options: FaultyOptions = {}): Driver {
 }
 
 function guarding({ operation, error = () => new UnavailableError(), first, every, latencyMs = 0 }: FaultyOptions): Guard {
-  if (operation !== undefined && !OPERATIONS.has(operation)) {
-    throw new InvalidArgumentError(`unknown operation ${quote(String(operation))}: use one of ${[...OPERATIONS].join(', ')}`)
-  }
+  if (operation !== undefined) judgeOperation(operation)
   if (first !== undefined && every !== undefined) throw new InvalidArgumentError('first and every contradict each other: give one')
   if (first !== undefined) judge('first', first, 0)
   if (every !== undefined) judge('every', every, 1)
@@ -137,5 +135,12 @@ function faultyMultipart(inner: MultipartAbility, guard: Guard): MultipartAbilit
     list: (path, id, options) => guard('multipart', options, () => inner.list(path, id, options)),
     complete: (path, id, parts, options) => guard('multipart', options, () => inner.complete(path, id, parts, options)),
     abort: (path, id, options) => guard('multipart', options, () => inner.abort(path, id, options)),
+  }
+}
+
+/** @throws InvalidArgumentError for what no driver is ever asked to do */
+export function judgeOperation(operation: FaultyOperation): void {
+  if (!OPERATIONS.has(operation)) {
+    throw new InvalidArgumentError(`unknown operation ${quote(operation)}: use one of ${[...OPERATIONS].join(', ')}`)
   }
 }

@@ -1,6 +1,7 @@
 /** A decorator that remembers every call, and fails the next one when asked to: what `FakeDisk` is made of. */
 import type { DirectoryAbility, Driver, MultipartAbility, VisibilityAbility, WriteOptions } from '../driver.ts'
 import { type Operation, UnavailableError } from '../errors.ts'
+import { type FaultyOperation, judgeOperation } from './faulty.ts'
 
 /** One call that reached the disk's driver. */
 export interface RecordedOperation {
@@ -10,6 +11,8 @@ export interface RecordedOperation {
   readonly to?: string
   /** What was asked to be stored with the file. */
   readonly options?: WriteOptions
+  /** The call rejected, by plan or by itself. */
+  readonly failed?: true
 }
 
 export interface Recording {
@@ -17,57 +20,67 @@ export interface Recording {
   readonly failures: Map<Operation, Error[]>
 }
 
-/** Remembers a call, and fails it if that was asked for. */
-type Note = (operation: Operation, path: string, more?: Partial<RecordedOperation>) => void
+/** What of a call is remembered. */
+type Noted = Omit<RecordedOperation, 'failed'>
+
+/** Makes a call, remembers it and whether it failed, and fails it if that was asked for. */
+type Track = <Result>(call: Noted, make: () => Promise<Result>) => Promise<Result>
 
 /** @returns a decorator that writes into the recording; it is of kind `fake` */
 export function recorded({ operations, failures }: Recording): (inner: Driver) => Driver {
-  const note: Note = (operation, path, more) => {
-    operations.push({ operation, path, ...more })
-    const error = failures.get(operation)?.shift()
-    if (error !== undefined) throw error
+  const track: Track = async (call, make) => {
+    const index = operations.push(call) - 1
+    try {
+      const error = failures.get(call.operation)?.shift()
+      if (error !== undefined) throw error
+      return await make()
+    } catch (error) {
+      operations[index] = { ...call, failed: true }
+      throw error
+    }
   }
   return (inner) => ({
     kind: 'fake',
     name: 'fake',
     inner: [inner],
     supports: inner.supports,
-    visibility: inner.visibility && recordedVisibility(inner.visibility, note),
-    directories: inner.directories && recordedDirectories(inner.directories, note),
-    multipart: inner.multipart && recordedMultipart(inner.multipart, note),
-    append: inner.append && noted(note, 'append', inner.append.bind(inner), (_content, options) => ({ options: kept(options) })),
-    publicUrl: inner.publicUrl && noted(note, 'publicUrl', inner.publicUrl.bind(inner)),
-    signUrl: inner.signUrl && noted(note, 'signUrl', inner.signUrl.bind(inner)),
-    stat: noted(note, 'stat', inner.stat.bind(inner)),
-    read: noted(note, 'read', inner.read.bind(inner)),
-    write: noted(note, 'write', inner.write.bind(inner), (_content, options) => ({ options: kept(options) })),
-    delete: async (paths, options) => {
-      for (const path of paths) note('delete', path)
-      return inner.delete(paths, options)
+    visibility: inner.visibility && recordedVisibility(inner.visibility, track),
+    directories: inner.directories && recordedDirectories(inner.directories, track),
+    multipart: inner.multipart && recordedMultipart(inner.multipart, track),
+    append: inner.append && tracked(track, 'append', inner.append.bind(inner), (_content, options) => ({ options: kept(options) })),
+    publicUrl: inner.publicUrl && tracked(track, 'publicUrl', inner.publicUrl.bind(inner)),
+    signUrl: inner.signUrl && tracked(track, 'signUrl', inner.signUrl.bind(inner)),
+    stat: tracked(track, 'stat', inner.stat.bind(inner)),
+    read: tracked(track, 'read', inner.read.bind(inner)),
+    write: tracked(track, 'write', inner.write.bind(inner), (_content, options) => ({ options: kept(options) })),
+    delete: (paths, options) => {
+      const [first, ...others] = paths
+      const make = (): ReturnType<Driver['delete']> => inner.delete(paths, options)
+      const deleted = first === undefined ? make() : track({ operation: 'delete', path: first }, make)
+      for (const path of others) operations.push({ operation: 'delete', path })
+      return deleted
     },
-    list: noted(note, 'list', inner.list.bind(inner)),
-    copy: noted(note, 'copy', inner.copy.bind(inner), (to, options) => ({ to, options: kept(options) })),
-    move: noted(note, 'move', inner.move.bind(inner), (to, options) => ({ to, options: kept(options) })),
+    list: tracked(track, 'list', inner.list.bind(inner)),
+    copy: tracked(track, 'copy', inner.copy.bind(inner), (to, options) => ({ to, options: kept(options) })),
+    move: tracked(track, 'move', inner.move.bind(inner), (to, options) => ({ to, options: kept(options) })),
     locate: (path) => inner.locate(path),
     close: () => Promise.resolve(),
   })
 }
 
-/** A call that is noted before it is made; `more` says what of its arguments. */
-function noted<Rest extends readonly unknown[], Result>(
-  note: Note,
+/** A call that is remembered; `more` says what of its arguments. */
+function tracked<Rest extends readonly unknown[], Result>(
+  track: Track,
   operation: Operation,
   call: (path: string, ...rest: Rest) => Promise<Result>,
-  more?: (...rest: Rest) => Partial<RecordedOperation>,
+  more?: (...rest: Rest) => Partial<Noted>,
 ): (path: string, ...rest: Rest) => Promise<Result> {
-  return async (path, ...rest) => {
-    note(operation, path, more?.(...rest))
-    return call(path, ...rest)
-  }
+  return (path, ...rest) => track({ operation, path, ...more?.(...rest) }, () => call(path, ...rest))
 }
 
-/** The failure of a test that asks for it: `new UnavailableError()` unless told. */
-export function planFailure({ failures }: Recording, operation: Operation, error: Error = new UnavailableError()): void {
+/** The failure of a test that asks for it: `new UnavailableError()` unless told. @throws InvalidArgumentError for an unknown operation */
+export function planFailure({ failures }: Recording, operation: FaultyOperation, error: Error = new UnavailableError()): void {
+  judgeOperation(operation)
   failures.set(operation, [...(failures.get(operation) ?? []), error])
 }
 
@@ -75,48 +88,27 @@ function kept({ signal: _signal, ...options }: WriteOptions): WriteOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
-function recordedVisibility(inner: VisibilityAbility, note: Note): VisibilityAbility {
+function recordedVisibility(inner: VisibilityAbility, track: Track): VisibilityAbility {
   return {
-    get: async (path, options) => {
-      note('visibility', path)
-      return inner.get(path, options)
-    },
-    set: async (path, visibility, options) => {
-      note('setVisibility', path, { options: { visibility } })
-      await inner.set(path, visibility, options)
-    },
+    get: tracked(track, 'visibility', inner.get.bind(inner)),
+    set: tracked(track, 'setVisibility', inner.set.bind(inner), (visibility) => ({ options: { visibility } })),
   }
 }
 
-function recordedDirectories(inner: DirectoryAbility, note: Note): DirectoryAbility {
+function recordedDirectories(inner: DirectoryAbility, track: Track): DirectoryAbility {
   return {
-    exists: async (path, options) => {
-      note('stat', path)
-      return inner.exists(path, options)
-    },
-    create: async (path, options) => {
-      note('makeDirectory', path)
-      await inner.create(path, options)
-    },
-    delete: async (path, options) => {
-      note('deleteDirectory', path)
-      return inner.delete(path, options)
-    },
+    exists: tracked(track, 'stat', inner.exists.bind(inner)),
+    create: tracked(track, 'makeDirectory', inner.create.bind(inner)),
+    delete: tracked(track, 'deleteDirectory', inner.delete.bind(inner)),
   }
 }
 
-function recordedMultipart(inner: MultipartAbility, note: Note): MultipartAbility {
+function recordedMultipart(inner: MultipartAbility, track: Track): MultipartAbility {
   return {
-    create: async (path, options) => {
-      note('multipart', path, { options: kept(options) })
-      return inner.create(path, options)
-    },
+    create: tracked(track, 'multipart', inner.create.bind(inner), (options) => ({ options: kept(options) })),
     part: (path, uploadId, number, content, options) => inner.part(path, uploadId, number, content, options),
     list: (path, uploadId, options) => inner.list(path, uploadId, options),
-    complete: async (path, uploadId, parts, options) => {
-      note('write', path, { options: kept(options) })
-      return inner.complete(path, uploadId, parts, options)
-    },
+    complete: tracked(track, 'write', inner.complete.bind(inner), (_uploadId, _parts, options) => ({ options: kept(options) })),
     abort: (path, uploadId, options) => inner.abort(path, uploadId, options),
   }
 }

@@ -116,13 +116,21 @@ describe('a configured manager', () => {
       { disks: { a: { driver: 'memory', prefx: 'p' } } },
       { disks: { a: { driver: 'scoped', disk: 'b', prefix: 'p' }, b: { driver: 'scoped', disk: 'a', prefix: 'p' } } },
       { default: 'nope', disks: { a: { driver: 'memory' } } },
-      { disks: { a: { driver: 'scoped', disk: 'nope', prefix: 'p' } } },
       {},
       null,
     ]) {
       expect(() => storage.configure(config as never)).toThrow(ConfigurationError)
     }
     expect(await storage.text('x')).toBe('kept')
+  })
+
+  it('tells at the first use only that a wrapped disk is missing: it may be configured, set or faked by then', async () => {
+    const early = new StorageManager({ disks: { part: { driver: 'scoped', disk: 'late', prefix: 'p' } } })
+    await expect(early.disk('part').get('x')).rejects.toMatchObject({ code: 'configuration', disk: 'part' })
+    early.configureDisk('late', { driver: 'memory' })
+    await early.disk('part').put('x', 'y')
+    expect(await early.disk('late' as never).text('p/x')).toBe('y')
+    await early.close()
   })
 
   it('tells of an unknown driver and of missing keys at the first use only', async () => {
@@ -415,7 +423,6 @@ describe('what stands behind a name', () => {
     configured()
     expect(() => storage.configureDisk('c', own({ driver: 'memory', prefx: 'p' }))).toThrow(ConfigurationError)
     expect(() => storage.configureDisk('b', { driver: 'scoped', disk: 'sub', prefix: 'p' })).toThrow(/b → sub → b|sub → b → sub/)
-    expect(() => storage.build({ driver: 'scoped', disk: 'nope', prefix: 'p' })).toThrow(ConfigurationError)
     expect(storage.names).toEqual(['a', 'b', 'sub'])
   })
 

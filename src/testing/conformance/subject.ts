@@ -46,7 +46,8 @@ export const DISK_NAME = 'kit'
 export async function prepare(make: MakeDriver): Promise<Subject> {
   const made = await make()
   const store: TestStore = 'kind' in made ? { driver: made } : made
-  const { driver, seed } = store
+  const { driver } = store
+  const seed = store.seed ?? (driver.kind === 'read-only' ? driver.inner[0] : undefined)
   if (seed === undefined && isReadOnly(driver)) {
     throw new ConfigurationError(`${driver.name} cannot be written: let make return { driver, seed }, with the driver beneath as its seed`)
   }

