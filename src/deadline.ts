@@ -36,10 +36,7 @@ export function startDeadline({ signal, timeoutMs }: CallLimits): Deadline | und
   if (timeoutMs !== undefined && !(typeof timeoutMs === 'number' && timeoutMs > 0)) {
     throw new InvalidArgumentError(`timeoutMs must be a positive number of milliseconds, not ${String(timeoutMs)}`)
   }
-  if (signal !== undefined && !(typeof signal === 'object' && 'aborted' in signal && typeof signal.throwIfAborted === 'function')) {
-    throw new InvalidArgumentError('signal must be an AbortSignal: of an AbortController pass its .signal')
-  }
-  signal?.throwIfAborted()
+  throwIfAborted(signal)
   const limited = timeoutMs !== undefined && timeoutMs <= MAX_TIMER_MS
   if (signal === undefined && !limited) return undefined
   const controller = new AbortController()
@@ -60,6 +57,15 @@ export function startDeadline({ signal, timeoutMs }: CallLimits): Deadline | und
       signal?.removeEventListener('abort', abort)
     },
   }
+}
+
+/** @throws the reason of a signal that is aborted; InvalidArgumentError for what is no signal */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal === undefined) return
+  if (typeof signal !== 'object' || signal === null || typeof signal.throwIfAborted !== 'function') {
+    throw new InvalidArgumentError('signal must be an AbortSignal: of an AbortController pass its .signal')
+  }
+  signal.throwIfAborted()
 }
 
 /** A promise's result under limits. What the promise does meanwhile goes on. */

@@ -22,7 +22,16 @@ import {
   withProgress,
 } from './content.ts'
 import { copyBetween, moveBetween, type Target } from './copy-between.ts'
-import { abortableContent, type CallLimits, CLEANUP_GRACE_MS, type Deadline, startDeadline, waitFor, watchedBody } from './deadline.ts'
+import {
+  abortableContent,
+  type CallLimits,
+  CLEANUP_GRACE_MS,
+  type Deadline,
+  startDeadline,
+  throwIfAborted,
+  waitFor,
+  watchedBody,
+} from './deadline.ts'
 import { readOnly } from './decorators/read-only.ts'
 import { scoped } from './decorators/scoped.ts'
 import { deleteTree, pagesOf, resolveRange } from './derive.ts'
@@ -460,7 +469,7 @@ export abstract class Filesystem {
 
   /** The driver to use now. One that is still to be found is waited for no longer than the call may take. */
   #find({ signal, timeoutMs }: CallLimits): Mount | Promise<Mount> {
-    signal?.throwIfAborted()
+    throwIfAborted(signal)
     const found = this.mount()
     if ('driver' in found) return found
     const waiting = waitFor(found, { signal, timeoutMs })

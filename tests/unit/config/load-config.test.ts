@@ -83,6 +83,7 @@ describe('the configuration file', () => {
       'a default disk by name',
       { ...MODULE, 'config/filesystems.ts': `export default { disks: { a: { driver: 'memory' } }, default: undefined }` },
     ],
+    ['ts with no package.json above it', { 'config/filesystems.ts': `const config: object = ${MEMORY}\nexport { config as default }` }],
     ['a top-level await', { ...MODULE, 'config/filesystems.ts': `export default await Promise.resolve(${MEMORY})` }],
   ])('is loaded by Node: %s', async (_, files) => {
     const { config, error, stderr } = await load(files)

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { Disk, type Filesystem } from '../../../src/disk.ts'
+import type { Driver } from '../../../src/driver.ts'
 import { isStorageError } from '../../../src/errors.ts'
 import { type RecordedDriver, recorded } from '../../support/recorded.ts'
 import { DIRECTORY_METHODS, FILE_METHODS, METHODS } from './methods.ts'
@@ -315,5 +316,40 @@ describe('the other disk of a copy', () => {
     expect(await rejection(disk.copyTo(other as Filesystem, 'a'))).toMatchObject({ code: 'invalid_argument' })
     expect(await rejection(disk.moveTo(other as Filesystem, 'a'))).toMatchObject({ code: 'invalid_argument' })
     expect(store.calls).toEqual([])
+  })
+})
+
+describe('signals, conditions and sizes of the wrong kind', () => {
+  it.each([{}, new AbortController(), 'abort', 5])('are refused: a signal that is %p', async (signal) => {
+    expect(await rejection(disk.get('a', { signal: signal as never }))).toMatchObject({ code: 'invalid_argument', disk: 'main' })
+    expect(store.calls).toEqual([])
+  })
+
+  it('are refused: conditions that are no booleans, checksums that are too short, and paths that leave the disk', async () => {
+    for (const options of [{ ifAbsent: 'yes' }, { checksum: { algorithm: 'md5', value: 'abc' } }]) {
+      expect(await rejection(disk.put('a', 'x', options as never))).toMatchObject({ code: 'invalid_argument' })
+    }
+    expect(await rejection(disk.deleteDirectory('', { allowRoot: 'no' as never }))).toMatchObject({ code: 'invalid_argument' })
+    expect(await rejection(disk.listPage('', { after: '../x' }))).toMatchObject({ code: 'invalid_path' })
+    expect(await rejection(disk.readStream(Symbol('a') as never))).toMatchObject({ code: 'invalid_path' })
+    expect(store.calls).toEqual([])
+  })
+})
+
+describe('a read-only disk over a store without directories of its own', () => {
+  it('refuses to make and to delete directories', async () => {
+    const flat: Driver = { ...store, kind: 'flat', directories: undefined }
+    const fixed = new Disk(flat).readOnly()
+    expect(await rejection(fixed.makeDirectory('a'))).toMatchObject({ code: 'read_only' })
+    expect(await rejection(fixed.deleteDirectory('a'))).toMatchObject({ code: 'read_only' })
+  })
+})
+
+describe('a condition that a copy lost', () => {
+  it('is told of the target', async () => {
+    await disk.put('a', '1')
+    await disk.put('b', '2')
+    expect(await rejection(disk.copy('a', 'b', { ifMatch: '"other"' }))).toMatchObject({ code: 'precondition_failed', path: 'b' })
+    expect(await rejection(disk.copy('a', 'b', { ifAbsent: true }))).toMatchObject({ code: 'already_exists', path: 'b' })
   })
 })

@@ -373,3 +373,10 @@ describe('check', () => {
     expect([...store.memory.files.keys()]).toEqual([])
   })
 })
+
+describe('a driver that cannot be closed', () => {
+  it('is told as an error of the disk', async () => {
+    const broken = new Disk(stub({ close: () => Promise.reject(new Error('stuck')) }), { name: 'main' })
+    await expect(broken.close()).rejects.toMatchObject({ code: 'unknown', operation: 'close', disk: 'main', cause: { message: 'stuck' } })
+  })
+})

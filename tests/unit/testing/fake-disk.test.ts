@@ -264,3 +264,21 @@ describe('a fake disk', () => {
     expect(await other.text('b')).toBe('x')
   })
 })
+
+describe('what failed', () => {
+  it('was asked for, but wrote nothing', async () => {
+    const fake = new FakeDisk('s3')
+    fake.failNext('write')
+    await expect(fake.put('a', 'x')).rejects.toMatchObject({ code: 'unavailable' })
+    expect(fake.operations).toMatchObject([{ operation: 'write', path: 'a', failed: true }])
+    fake.assertNothingWritten()
+    await fake.put('a', 'x')
+    expect(() => fake.assertNothingWritten()).toThrow()
+  })
+
+  it('has to be an operation that there is, and what is looked for a path', () => {
+    const fake = new FakeDisk('s3')
+    expect(() => fake.failNext('wirte' as never)).toThrow(expect.objectContaining({ code: 'invalid_argument' }))
+    expect(() => fake.assertExists([])).toThrow('at least one path')
+  })
+})

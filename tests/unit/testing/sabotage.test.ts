@@ -1,6 +1,7 @@
 /** The conformance kit catches sabotage: drivers with one deliberate mistake fail it, in the test that names the mistake. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { beforeAll, describe, expect, it, jest } from '@jest/globals'
+import { readOnly } from '../../../src/decorators/read-only.ts'
 import { scoped } from '../../../src/decorators/scoped.ts'
 import type { DeleteFailure, Driver, Range } from '../../../src/driver.ts'
 import { MemoryDriver } from '../../../src/drivers/memory-driver.ts'
@@ -147,6 +148,12 @@ describe('the conformance kit', () => {
     expect(() => withGlobals({ it: undefined, expect: undefined }, () => describeDriver('memory', () => new MemoryDriver()))).toThrow(
       ConfigurationError,
     )
+  })
+
+  it('writes beneath a read-only driver by itself', async () => {
+    const { passed, failed } = await runCollected(() => describeDriver('read-only', () => readOnly()(new MemoryDriver())))
+    expect(failed).toEqual([])
+    expect(passed.length).toBeGreaterThan(50)
   })
 
   it('wants the driver beneath of one that cannot be written', async () => {
