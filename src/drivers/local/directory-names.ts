@@ -14,7 +14,7 @@ import { sweepNames } from './sweep.ts'
 export async function namesIn(root: Root, directory: string): Promise<string[]> {
   try {
     const key = await root.resolve(directory)
-    return sorted(await root.within(key, (at) => collected(root, { at, directory })))
+    return await root.within(key, (at) => collected(root, { at, directory }))
   } catch (error) {
     if (isMissing(error) || (error instanceof LinkError && !error.refused)) return []
     throw error
@@ -34,6 +34,8 @@ class Names {
   readonly hidden: string[] = []
   readonly #root: Root
   readonly #place: Place
+  /** Whether JavaScript's own order is that of UTF-8: it is, unless there are characters beyond U+FFFF. */
+  #plainOrder = true
 
   constructor(root: Root, place: Place) {
     this.#root = root
@@ -43,19 +45,28 @@ class Names {
   /** A promise only for what has to be looked at. */
   add(entry: Dirent): void | Promise<void> {
     const { name } = entry
-    if (name.startsWith(HIDDEN_PREFIX)) this.hidden.push(name)
-    else if (entry.isSymbolicLink() || UNUSUAL.test(name)) return this.#look(entry)
-    else this.#keep(entry)
+    if (UNUSUAL.test(name)) return this.#addUnusual(entry)
+    if (entry.isFile()) this.files.push(name)
+    else if (entry.isDirectory()) this.files.push(`${name}/`)
+    else if (entry.isSymbolicLink()) return this.#look(entry)
+  }
+
+  sorted(): string[] {
+    return this.#plainOrder ? this.files.sort() : this.files.sort(compareUtf8)
+  }
+
+  #addUnusual(entry: Dirent): void | Promise<void> {
+    if (entry.name.startsWith(HIDDEN_PREFIX)) this.hidden.push(entry.name)
+    else {
+      if (SURROGATE.test(entry.name)) this.#plainOrder = false
+      return this.#look(entry)
+    }
   }
 
   async #look(entry: Dirent): Promise<void> {
     if (!(await hasPath(this.#place.at, entry.name))) return
     if (entry.isSymbolicLink()) this.files.push(...(await linkedName(this.#root, this.#place, entry.name)))
-    else this.#keep(entry)
-  }
-
-  #keep(entry: Dirent): void {
-    if (entry.isFile()) this.files.push(entry.name)
+    else if (entry.isFile()) this.files.push(entry.name)
     else if (entry.isDirectory()) this.files.push(`${entry.name}/`)
   }
 }
@@ -75,16 +86,17 @@ async function collected(root: Root, place: Place): Promise<string[]> {
     }
   }
   if (names.hidden.length > 0) await sweepNames(place.at, names.hidden, names.files)
-  return names.files
+  return names.sorted()
 }
 
 /** What has to be looked at more closely; one test for the many names that need not. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const UNUSUAL = /[\\\u0000-\u001f\u007f-\u009f\ufffd]/
+const UNUSUAL = /^\.stowage|[\\\u0000-\u001f\u007f-\u009f\ud800-\udfff\ufffd]/
+const SURROGATE = /[\ud800-\udfff]/
 
 /** Whether a path can name this. A name that is not UTF-8 is read with U+FFFD in it, and nothing is there under the name so read. */
 async function hasPath(at: string, name: string): Promise<boolean> {
-  return !isUnnameable(name) && exists(`${at}/${name}`)
+  return !isUnnameable(name) && (!name.includes('\ufffd') || (await exists(`${at}/${name}`)))
 }
 
 /** A link as what it leads to; nothing when it is skipped, leads out of the root, or nowhere. */
@@ -99,11 +111,4 @@ async function linkedName(root: Root, { directory }: Place, name: string): Promi
     if (isMissing(error) || errnoOf(error) === 'ELOOP' || error instanceof LinkError) return []
     throw error
   }
-}
-
-const SURROGATE = /[\ud800-\udfff]/
-
-/** In the order of UTF-8 bytes, which is that of JavaScript unless there are characters beyond U+FFFF. */
-function sorted(names: string[]): string[] {
-  return names.some((name) => SURROGATE.test(name)) ? names.sort(compareUtf8) : names.sort()
 }
