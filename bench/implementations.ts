@@ -42,13 +42,18 @@ async function raw(root: string): Promise<Implementation> {
 /** The least that makes a write atomic: a temporary file, and a rename. */
 async function rawAtomic(root: string): Promise<Implementation> {
   const base = await raw(root)
-  const put = async (key: string, bytes: Buffer): Promise<void> => {
+  const replace = async (key: string, write: (temp: string) => Promise<unknown>): Promise<void> => {
     const target = join(root, key)
     const temp = join(dirname(target), `.tmp-${randomBytes(8).toString('hex')}`)
-    await writeFile(temp, bytes)
+    await write(temp)
     await rename(temp, target)
   }
-  return { ...base, put }
+  return {
+    ...base,
+    put: (key, bytes) => replace(key, (temp) => writeFile(temp, bytes)),
+    writeStream: (key, source) => replace(key, (temp) => pipeline(source, createWriteStream(temp, { highWaterMark: STREAM_BYTES }))),
+    copy: (from, to) => replace(to, (temp) => copyFile(join(root, from), temp, constants.COPYFILE_FICLONE)),
+  }
 }
 
 /** One readdir per directory. */

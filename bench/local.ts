@@ -2,7 +2,7 @@
  * The local disk beside node:fs/promises and the peers, in one run: every implementation in a process of its own, taking turns
  * round by round, so that what else the machine does falls upon all. Medians of the ratios to the raw one of the same round.
  *
- *   npm run bench              prints the tables as Markdown; BENCH_ROUNDS, BENCH_DIR and BENCH_STREAM_DIR change where and how often
+ *   npm run bench              prints the tables as Markdown; BENCH_PARTS, BENCH_ROUNDS, BENCH_DIR and BENCH_STREAM_DIR change what, how often and where
  */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,6 +15,8 @@ import type { Measurement, Task } from './worker.ts'
 
 const NAMES = Object.keys(IMPLEMENTATIONS)
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 7)
+/** What to measure, of `small,lists,streams,cold`. */
+const PARTS = (process.env['BENCH_PARTS'] ?? 'small,lists,streams,cold').split(',')
 const STREAM_BYTES = Number(process.env['BENCH_STREAM_BYTES'] ?? 1024 ** 3)
 const SMALL = [
   { bytes: 1024, count: 1_500 },
@@ -81,7 +83,7 @@ function speed(row: Row, name: string, reference: string): string {
   return own.some(({ error }) => error !== undefined) ? 'failed' : '–'
 }
 
-function table(rows: readonly Row[], reference: (row: Row) => string, names: readonly string[] = NAMES): string {
+function table(rows: readonly Row[], names: readonly string[] = NAMES): string {
   const lines = rows.map((row) => `| ${row.title} | ${names.map((name) => speed(row, name, reference(row))).join(' | ')} |`)
   return [`| | ${names.join(' | ')} |`, `|---|${names.map(() => '---:').join('|')}|`, ...lines].join('\n')
 }
@@ -115,7 +117,7 @@ async function smallFiles(root: string): Promise<Row[]> {
 }
 
 async function listings(root: string, files: number): Promise<Row[]> {
-  const perDirectory = files === 2_000 ? 20 : 1_000
+  const perDirectory = files === 2_000 ? 100 : 1_000
   for (const name of NAMES) {
     for (let directory = 0; directory < files / perDirectory; directory++) {
       const path = join(root, name, `directory-${String(directory).padStart(3, '0')}`)
@@ -124,7 +126,7 @@ async function listings(root: string, files: number): Promise<Row[]> {
     }
   }
   const workers = await startAll(root)
-  const rounds = files > 10_000 ? Math.min(ROUNDS, 3) : ROUNDS
+  const rounds = files > 10_000 ? Math.min(ROUNDS, 2) : ROUNDS
   const rows: Row[] = []
   for (const kind of ['names', 'stats'] as const) {
     rows.push(
@@ -183,9 +185,9 @@ function print(title: string, text: string): void {
   process.stdout.write(`\n### ${title}\n\n${text}\n`)
 }
 
-/** A put is compared with the least that is atomic, everything else with what reads and writes in place. */
+/** What writes is compared with the least that is atomic, everything else with what reads and writes in place. */
 function reference({ title }: Row): string {
-  return title.startsWith('put') ? 'raw atomic' : 'raw'
+  return /^(?:put|write|copy)/.test(title) ? 'raw atomic' : 'raw'
 }
 
 if (!existsSync(join(import.meta.dirname, 'node_modules'))) throw new Error('the peers are not installed: npm ci --prefix bench')
@@ -195,24 +197,14 @@ try {
   process.stdout.write(
     `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, ${ROUNDS} rounds, ${new Date().toISOString().slice(0, 10)}\n`,
   )
-  print('Small files: times as fast as raw (put: as raw atomic)', table(await smallFiles(join(base, 'small')), reference))
-  print(
-    'Listings: times as fast as raw',
-    table(
-      [...(await listings(join(base, 'few'), 2_000)), ...(await listings(join(base, 'many'), 100_000))],
-      reference,
-      NAMES.filter((name) => name !== 'raw atomic'),
-    ),
-  )
-  print(
-    'Streams on tmpfs: times as fast as raw',
-    table(
-      await streams(streamBase),
-      reference,
-      NAMES.filter((name) => name !== 'raw atomic'),
-    ),
-  )
-  print('Cold start', coldStart(join(base, 'cold')))
+  if (PARTS.includes('small')) print('Small files', table(await smallFiles(join(base, 'small'))))
+  if (PARTS.includes('lists')) {
+    const rows = [...(await listings(join(base, 'few'), 2_000)), ...(await listings(join(base, 'many'), 100_000))]
+    const once = NAMES.filter((name) => name !== 'raw atomic') // which reads as raw does
+    print('Listings', table(rows, once))
+  }
+  if (PARTS.includes('streams')) print('Streams on tmpfs', table(await streams(streamBase)))
+  if (PARTS.includes('cold')) print('Cold start', coldStart(join(base, 'cold')))
 } finally {
   await rm(base, { recursive: true, force: true })
   await rm(streamBase, { recursive: true, force: true })

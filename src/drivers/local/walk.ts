@@ -21,13 +21,17 @@ interface Frame {
   next: number
 }
 
+/** Directories read ahead. Of large ones only one, so that memory is bounded by the largest. */
+const MOST_AHEAD = 4
+const LARGE_NAMES = 2_000
+
 /** The walk through one listing. */
 export class Walk {
   readonly #root: Root
   readonly #recursive: boolean
   readonly #frames: Frame[] = []
-  /** What the next directory holds, read while the names of the present one are taken. */
-  #ahead: { readonly directory: string; readonly names: Promise<string[]> } | undefined
+  /** What the next directories hold, read while the names of the present one are taken. */
+  readonly #ahead = new Map<string, Promise<string[]>>()
 
   private constructor(root: Root, recursive: boolean) {
     this.#root = root
@@ -64,28 +68,31 @@ export class Walk {
   }
 
   #readAhead(): void {
-    const directory = this.#nextDirectory()
-    if (directory === undefined || directory === this.#ahead?.directory) return
-    const names = namesIn(this.#root, directory)
-    names.catch(() => undefined) // it fails when its turn comes, if it comes
-    this.#ahead = { directory, names }
+    const held = this.#frames.at(-1)?.names.length ?? 0
+    for (const directory of this.#nextDirectories(held > LARGE_NAMES ? 1 : MOST_AHEAD)) {
+      if (this.#ahead.has(directory)) continue
+      const names = namesIn(this.#root, directory)
+      names.catch(() => undefined) // it fails when its turn comes, if it comes
+      this.#ahead.set(directory, names)
+    }
   }
 
-  #nextDirectory(): string | undefined {
+  #nextDirectories(most: number): string[] {
+    const directories: string[] = []
     for (const { prefix, names, next } of this.#frames.toReversed()) {
-      for (let index = next; index < names.length; index++) {
+      const end = Math.min(names.length, next + LARGE_NAMES) // looked through anew for each directory that is entered
+      for (let index = next; index < end && directories.length < most; index++) {
         const name = names[index] as string
-        if (name.endsWith('/')) return prefix + name.slice(0, -1)
+        if (name.endsWith('/')) directories.push(prefix + name.slice(0, -1))
       }
     }
-    return undefined
+    return directories
   }
 
   #namesIn(directory: string): Promise<string[]> {
-    const ahead = this.#ahead
-    if (ahead?.directory !== directory) return namesIn(this.#root, directory)
-    this.#ahead = undefined
-    return ahead.names
+    const ahead = this.#ahead.get(directory)
+    this.#ahead.delete(directory)
+    return ahead ?? namesIn(this.#root, directory)
   }
 
   /** True when nothing is left. */
