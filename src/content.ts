@@ -7,7 +7,7 @@
  *
  * Nothing here buffers a whole body but `collect`, whose callers asked for it.
  */
-import { Readable } from 'node:stream'
+import { finished, Readable } from 'node:stream'
 import { isAnyArrayBuffer } from 'node:util/types'
 import { createDigest } from './digest.ts'
 import type { Body, Checksum, Content } from './driver.ts'
@@ -224,9 +224,42 @@ function checkUnread(stream: Readable): Readable {
   return stream
 }
 
+/**
+ * The chunks of a Node stream as they come. Not by its own iterator, which joins what has gathered meanwhile into one buffer:
+ * a copy of every byte. A stream that is left before its end is destroyed.
+ */
 async function* nodeChunks(stream: Readable): AsyncGenerator<Uint8Array, undefined> {
-  for await (const chunk of stream)
-    yield typeof chunk === 'string' ? Buffer.from(chunk, stream.readableEncoding ?? 'utf8') : chunkBytes(chunk)
+  const gathered: unknown[] = []
+  let ended = false
+  let failure: Error | null | undefined
+  let wake = (): void => undefined
+  const forget = finished(stream, { writable: false }, (error) => {
+    failure = error
+    ended = true
+    wake()
+  })
+  const take = (chunk: unknown): void => {
+    gathered.push(chunk)
+    stream.pause()
+    wake()
+  }
+  stream.on('data', take)
+  try {
+    for (;;) {
+      while (gathered.length > 0) {
+        const chunk = gathered.shift()
+        yield typeof chunk === 'string' ? Buffer.from(chunk, stream.readableEncoding ?? 'utf8') : chunkBytes(chunk)
+      }
+      if (failure) throw failure
+      if (ended) return
+      stream.resume()
+      if (gathered.length === 0 && !ended) await new Promise<void>((resolve) => void (wake = resolve))
+    }
+  } finally {
+    forget()
+    stream.off('data', take)
+    if (!ended) stream.destroy()
+  }
 }
 
 async function* webChunks(stream: ReadableStream): AsyncGenerator<Uint8Array, undefined> {

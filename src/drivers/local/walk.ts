@@ -21,9 +21,11 @@ interface Frame {
   next: number
 }
 
-/** Directories read ahead. Of large ones only one, so that memory is bounded by the largest. */
+/** Small directories read ahead; of others one, because what is held ahead lives long enough to make the heap grow. */
 const MOST_AHEAD = 4
-const LARGE_NAMES = 2_000
+const SMALL_NAMES = 100
+/** Names looked through for directories, anew for each directory that is entered. */
+const MOST_SEARCHED = 2_000
 
 /** The walk through one listing. */
 export class Walk {
@@ -69,7 +71,7 @@ export class Walk {
 
   #readAhead(): void {
     const held = this.#frames.at(-1)?.names.length ?? 0
-    for (const directory of this.#nextDirectories(held > LARGE_NAMES ? 1 : MOST_AHEAD)) {
+    for (const directory of this.#nextDirectories(held > SMALL_NAMES ? 1 : MOST_AHEAD)) {
       if (this.#ahead.has(directory)) continue
       const names = namesIn(this.#root, directory)
       names.catch(() => undefined) // it fails when its turn comes, if it comes
@@ -80,7 +82,7 @@ export class Walk {
   #nextDirectories(most: number): string[] {
     const directories: string[] = []
     for (const { prefix, names, next } of this.#frames.toReversed()) {
-      const end = Math.min(names.length, next + LARGE_NAMES) // looked through anew for each directory that is entered
+      const end = Math.min(names.length, next + MOST_SEARCHED)
       for (let index = next; index < end && directories.length < most; index++) {
         const name = names[index] as string
         if (name.endsWith('/')) directories.push(prefix + name.slice(0, -1))
