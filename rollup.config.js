@@ -2,7 +2,8 @@
  * One file for what every import of Stowage needs, instead of some sixty: Node spends half a millisecond on each module that it
  * loads, and cold starts are paid for. Types stay as the compiler wrote them, a file per source.
  */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join, posix } from 'node:path'
 
 const { exports } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
 const entries = Object.values(exports)
@@ -13,9 +14,28 @@ const entries = Object.values(exports)
 /** What only one subpath needs stays with it. */
 const APART = /\/build\/(?:http|testing\/(?:conformance|index|faulty|fake-file|matchers))\b/
 
+/** Removes the types that no entry reaches: those of a driver's inner modules name SDKs, which an app need not have. */
+const reachableTypes = {
+  name: 'reachable-types',
+  writeBundle({ dir }) {
+    const reached = new Set()
+    const follow = (file) => {
+      if (reached.has(file)) return
+      reached.add(file)
+      const code = readFileSync(join(dir, file), 'utf8').replace(/\/\*.*?\*\//gs, '')
+      const imported = code.matchAll(/(?:from|import|declare module) ?\(?'(\.[^']+)'/g)
+      for (const [, path] of imported) follow(posix.join(posix.dirname(file), path).replace(/\.ts$/, '.d.ts'))
+    }
+    for (const name of entries) follow(`${name}.d.ts`)
+    const written = readdirSync(dir, { recursive: true }).filter((file) => file.endsWith('.d.ts'))
+    for (const file of written) if (!reached.has(file.replaceAll('\\', '/'))) rmSync(join(dir, file))
+  },
+}
+
 export default {
   input: Object.fromEntries(entries.map((name) => [name, `build/${name}.js`])),
   external: (id) => !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('build/'),
+  plugins: [reachableTypes],
   output: {
     dir: 'dist',
     format: 'es',
