@@ -38,6 +38,7 @@ import { deleteTree, pagesOf, resolveRange } from './derive.ts'
 import { createDigest } from './digest.ts'
 import { derivedSource, type DiskOptions, type DiskSource, fixedSource, type Mount } from './disk-source.ts'
 import type {
+  Buckets,
   Content,
   Decorator,
   Driver,
@@ -652,9 +653,9 @@ export class Disk extends Filesystem {
   }
 
   /** The administration of buckets, where the store has them. */
-  get buckets(): object | undefined {
+  get buckets(): Buckets | undefined {
     const leaf = findLayer(this.driver, (driver) => 'buckets' in driver && driver.buckets !== undefined)
-    return (leaf as { readonly buckets?: object } | undefined)?.buckets
+    return (leaf as { readonly buckets?: Buckets } | undefined)?.buckets
   }
 
   /** Writes, reads back, lists and deletes a small file. Never rejects: `ok` and `error` tell. */

@@ -273,3 +273,91 @@ export interface Location {
   readonly store: string
   readonly key: string
 }
+
+/**
+ * Buckets, or containers, of a store: what `disk.buckets` gives. A driver that has them has a member `buckets`; a store's own
+ * extras are on its richer type, reached by `disk.layer(kind)?.buckets`. A name that is left out is the disk's own bucket.
+ * Setting replaces the whole setting. What the store lacks is undefined.
+ */
+export interface Buckets {
+  /** @throws FileExistsError when there is one, of whomever */
+  create(name?: string, options?: CallOptions): Promise<void>
+  /** Those that the credentials own, by name. */
+  list(options?: CallOptions): Promise<readonly BucketEntry[]>
+  /** False only when there is none; one that others own is there. */
+  exists(name?: string, options?: CallOptions): Promise<boolean>
+  /** What can be found out: facts that the credentials may not see are left out. @throws ConfigurationError when there is none */
+  info(name?: string, options?: CallOptions): Promise<BucketInfo>
+  /** An absent one is fine. `force` empties it first: files, versions and open uploads. @throws StorageError when it is not empty */
+  delete(name?: string, options?: CallOptions & { readonly force?: boolean | undefined }): Promise<void>
+  /** What new files are encrypted with when their writer does not say. Undefined: the store's own way. */
+  readonly encryption: BucketSetting<BucketEncryption | undefined> | undefined
+  readonly versioning: BucketSetting<BucketVersioning> | undefined
+  readonly lifecycle: BucketSetting<readonly LifecycleRule[]> | undefined
+}
+
+export interface BucketSetting<Value> {
+  get(name?: string, options?: CallOptions): Promise<Value>
+  set(value: Value, name?: string, options?: CallOptions): Promise<void>
+}
+
+export interface BucketEntry {
+  readonly name: string
+  readonly created?: Date | undefined
+}
+
+export interface BucketInfo extends BucketEntry {
+  readonly region?: string | undefined
+  readonly versioning?: BucketVersioning | undefined
+  readonly encryption?: BucketEncryption | undefined
+  /** `blocked`: nothing in it can be made public, whatever a file says. */
+  readonly publicAccess?: 'blocked' | 'allowed' | undefined
+}
+
+export interface BucketEncryption {
+  /** `store`: keys that the store keeps; `kms`: of its key service. */
+  readonly type: 'store' | 'kms'
+  /** For `kms`: which key. Default: the account's own. */
+  readonly keyId?: string | undefined
+}
+
+/** `suspended`: old versions stay, new ones are not made. */
+export type BucketVersioning = 'enabled' | 'suspended' | 'off'
+
+/** What happens to files by themselves. Days count from when a version was written, or stopped being the current one. */
+export interface LifecycleRule {
+  /** Default: one that the store makes. */
+  readonly id?: string | undefined
+  /** Default: true. */
+  readonly enabled?: boolean | undefined
+  /** Which files. All that are given must fit. Default: every file of the bucket. */
+  readonly filter?: LifecycleFilter | undefined
+  readonly transitions?: readonly LifecycleTransition[] | undefined
+  /** Deletes files; with versioning, the current version becomes an old one. */
+  readonly expire?: LifecycleTime | undefined
+  /** What happens to versions that are not the current one any more. */
+  readonly noncurrent?: LifecycleNoncurrent | undefined
+  /** Forgets uploads that were begun so many days ago and never completed. */
+  readonly abortUploads?: { readonly days: number } | undefined
+}
+
+export interface LifecycleFilter {
+  /** Of the keys in the bucket, not of the disk's paths. */
+  readonly prefix?: string | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+  /** In bytes: files larger than this. */
+  readonly largerThan?: number | undefined
+  /** In bytes: files smaller than this. */
+  readonly smallerThan?: number | undefined
+}
+
+export type LifecycleTime = { readonly days: number; readonly date?: undefined } | { readonly date: Date; readonly days?: undefined }
+
+export type LifecycleTransition = LifecycleTime & { readonly storageClass: string }
+
+export interface LifecycleNoncurrent {
+  readonly transitions?: readonly { readonly days: number; readonly storageClass: string }[] | undefined
+  readonly expire?: { readonly days: number } | undefined
+  /** So many of the old versions stay, whatever their age. */
+  readonly keep?: number | undefined
+}

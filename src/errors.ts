@@ -47,6 +47,7 @@ export type Operation =
   | 'makeDirectory'
   | 'deleteDirectory'
   | 'multipart'
+  | 'buckets'
   | 'check'
   | 'close'
 

@@ -146,6 +146,8 @@ export interface S3Config {
   secret?: string
   /** Session token of temporary credentials. */
   token?: string
+  /** Credentials, or a function that gives them, as the SDK's credential providers are; in place of `key` and `secret`. */
+  credentials?: S3CredentialsConfig | (() => Promise<S3CredentialsConfig>)
   /** Base of public URLs. Default: the bucket's own address. */
   url?: string
   /** The store's address, with its scheme. Default: AWS of the region. */
@@ -160,6 +162,10 @@ export interface S3Config {
   storageClass?: string
   /** `AES256`, `aws:kms`, … Default: the bucket's. */
   serverSideEncryption?: string
+  /** Which key `aws:kms` encrypts with: its id, ARN or alias. Default: the account's own key for S3. */
+  kmsKeyId?: string
+  /** SSE-C: 32 bytes in base64. The store encrypts with them and keeps no copy; without them files cannot be read. Default: none. */
+  sseCustomerKey?: string
   /** Whether checksums go with every request. Default: `whenRequired` with an `endpoint`, else `whenSupported`. */
   checksums?: 'whenRequired' | 'whenSupported'
   /** Bytes of one part of a multipart upload. Default: 8 MiB, more where 10,000 parts would not do. */
@@ -168,14 +174,28 @@ export interface S3Config {
   partConcurrency?: Numeric
   /** Connections at once. Default: 50. */
   maxSockets?: Numeric
-  /** How often a failed request is repeated. Default: 3. */
+  /** How often a failed request is repeated. Default: 3, or 0 with `retry`. */
   retries?: Numeric
+  /** `adaptive` also slows this client down when the store asks for it. Default: `standard`. */
+  retryMode?: 'standard' | 'adaptive'
+  /** Milliseconds until a connection has to be there. Default: 10,000. */
+  connectTimeoutMs?: Numeric
+  /** Milliseconds that a connection may be silent in both directions while a request runs. Default: 120,000. */
+  socketTimeoutMs?: Numeric
   /** Transfer acceleration. Default: false. */
   accelerate?: Flag
   /** How TLS is checked: a certificate authority of one's own, client certificates. */
   tls?: ConnectionOptions
   /** An `S3Client` that was made elsewhere, instead of the keys that make one. It is not closed. */
   client?: object
+}
+
+/** An access key as the SDK has it. */
+export interface S3CredentialsConfig {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string | undefined
+  readonly expiration?: Date | undefined
 }
 
 /** A MinIO server: path style. */

@@ -58,6 +58,8 @@ export const flag: Kind<boolean> = (value, place) => FLAGS.get(value) ?? refuse(
 
 export const object: Kind = (value, place) => (isObject(value) ? value : refuse(place, 'an object', value))
 
+export const callable: Kind = (value, place) => (typeof value === 'function' ? value : refuse(place, 'a function', value))
+
 export const textMap: Kind = (value, place) => {
   if (!isObject(value)) return refuse(place, 'an object of strings', value)
   for (const [key, inner] of Object.entries(value)) if (inner !== undefined) text(inner, { ...place, key: `${place.key}.${key}` })

@@ -62,6 +62,10 @@ const CLIENT_OR_KEYS = [
   ['client', 'key'],
   ['client', 'secret'],
   ['client', 'token'],
+  ['client', 'credentials'],
+  ['credentials', 'key'],
+  ['credentials', 'secret'],
+  ['credentials', 'token'],
 ] as const
 
 const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinition, 'keys'> } = {

@@ -1,6 +1,7 @@
 /** Compiled against the built package, as a user's file: what people do with disks, and what they get back. */
 import { Readable } from 'node:stream'
 import {
+  type Buckets,
   type Driver,
   type Entry,
   type FileStat,
@@ -84,6 +85,20 @@ export function layers(disk: Disk): void {
   disk.layer('memory')?.verify
   const other: Driver | undefined = disk.layer('third-party')
   console.log(allowed, local, memory, other)
+}
+
+export async function administration(disk: Disk): Promise<void> {
+  const buckets: Buckets | undefined = disk.buckets
+  await buckets?.create('reports')
+  const names: readonly string[] | undefined = (await Storage.buckets?.list())?.map(({ name }) => name)
+  await buckets?.versioning?.set('enabled', 'reports')
+  await buckets?.lifecycle?.set([{ filter: { prefix: 'tmp/' }, expire: { days: 7 }, abortUploads: { days: 1 } }])
+  // @ts-expect-error -- a word that is none
+  await buckets?.versioning?.set('on')
+  // @ts-expect-error -- days or a date
+  await buckets?.lifecycle?.set([{ expire: { days: 7, date: new Date() } }])
+  await buckets?.delete('reports', { force: true })
+  console.log(names)
 }
 
 /** A driver of the app's own makes its layer known. */
