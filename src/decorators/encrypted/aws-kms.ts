@@ -1,0 +1,72 @@
+/** AWS Key Management Service as the holder of the master key. Its errors are translated here, by name. */
+import type { KMSClient } from '@aws-sdk/client-kms'
+import {
+  ConfigurationError,
+  type ErrorContext,
+  IntegrityError,
+  PermissionDeniedError,
+  UnauthenticatedError,
+  UnavailableError,
+} from '../../errors.ts'
+import { importPeer } from '../../peers.ts'
+import type { KeyManagement } from './key-providers.ts'
+
+export interface AwsKmsOptions {
+  /** A key's id, ARN or alias. */
+  readonly keyId: string
+  /** Default: the SDK's own search. */
+  readonly region?: string | undefined
+  readonly endpoint?: string | undefined
+  /** A `KMSClient` that was made elsewhere. */
+  readonly client?: object | undefined
+}
+
+type Kms = typeof import('@aws-sdk/client-kms')
+
+/** Needs `kms:Encrypt` and `kms:Decrypt` on the key. The package `@aws-sdk/client-kms` is loaded at the first call. */
+export function awsKms({ keyId, region, endpoint, client }: AwsKmsOptions): KeyManagement {
+  let made: KMSClient | undefined = client as KMSClient | undefined
+  const load = async (): Promise<{ readonly kms: Kms; readonly send: KMSClient }> => {
+    const kms = await importPeer<Kms>('@aws-sdk/client-kms')
+    made ??= new kms.KMSClient({ ...(region !== undefined && { region }), ...(endpoint !== undefined && { endpoint }) })
+    return { kms, send: made }
+  }
+  return {
+    wrap: async (bytes, context) => {
+      const { kms, send } = await load()
+      const command = new kms.EncryptCommand({ KeyId: keyId, Plaintext: bytes, EncryptionContext: { ...context } })
+      return answer((await send.send(command).catch(translate)).CiphertextBlob)
+    },
+    unwrap: async (wrapped, context) => {
+      const { kms, send } = await load()
+      const command = new kms.DecryptCommand({ KeyId: keyId, CiphertextBlob: wrapped, EncryptionContext: { ...context } })
+      return answer((await send.send(command).catch(translate)).Plaintext)
+    },
+  }
+}
+
+function answer(bytes: Uint8Array | undefined): Uint8Array {
+  if (bytes === undefined) throw new UnavailableError('the key management service answered without a key')
+  return bytes
+}
+
+const ERRORS: Readonly<Record<string, (context: ErrorContext) => Error>> = {
+  InvalidCiphertextException: (context) =>
+    new IntegrityError('a wrapped key does not open: it is of another master key, or has another id', context),
+  IncorrectKeyException: (context) => new IntegrityError('a wrapped key is of another master key', context),
+  NotFoundException: (context) => new ConfigurationError('the master key does not exist', context),
+  DisabledException: (context) => new ConfigurationError('the master key is disabled', context),
+  KMSInvalidStateException: (context) => new ConfigurationError('the master key cannot be used in its present state', context),
+  AccessDeniedException: (context) =>
+    new PermissionDeniedError('the credentials may not use the master key: kms:Encrypt and kms:Decrypt are needed', context),
+  UnrecognizedClientException: (context) => new UnauthenticatedError(undefined, context),
+  InvalidSignatureException: (context) => new UnauthenticatedError(undefined, context),
+  ExpiredTokenException: (context) => new UnauthenticatedError(undefined, context),
+  CredentialsProviderError: (context) => new UnauthenticatedError('no AWS credentials were found', context),
+}
+
+function translate(error: unknown): never {
+  const name = error instanceof Error ? error.name : ''
+  const context = { cause: new Error(name || 'unknown') }
+  throw ERRORS[name]?.(context) ?? new UnavailableError('the key management service could not be asked', context)
+}
