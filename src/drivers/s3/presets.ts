@@ -21,12 +21,16 @@ export interface S3Features {
   readonly ifAbsent: boolean
   /** `If-Match` on writes. */
   readonly ifMatch: boolean
+  /** Both of them on CopyObject, about the target. */
+  readonly copyConditions: boolean
   /** Addresses that anyone may read public objects at, without a `url` in the configuration. */
   readonly publicUrl: boolean
   /** The parts of a multipart upload may differ in size. */
   readonly unequalParts: boolean
-  /** Server-side encryption that a request asks for. */
-  readonly serverSideEncryption: boolean
+  /** More than one storage class; else the header is left out, because it is refused or means nothing. */
+  readonly storageClasses: boolean
+  /** Whose keys the store can be asked to encrypt with: its own, those of a key service, the caller's. */
+  readonly encryption: { readonly store: boolean; readonly kms: boolean; readonly customer: boolean }
 }
 
 /** What a preset builds its defaults from. */
@@ -59,10 +63,15 @@ const ALL: S3Features = {
   postPolicy: true,
   ifAbsent: true,
   ifMatch: true,
+  copyConditions: true,
   publicUrl: true,
   unequalParts: true,
-  serverSideEncryption: true,
+  storageClasses: true,
+  encryption: { store: true, kms: true, customer: true },
 }
+
+/** Conditions that a store does not document are not sent: one that is ignored would overwrite. */
+const UNCONDITIONAL = { ifAbsent: false, ifMatch: false, copyConditions: false }
 
 /** Amazon S3, and any other store: what it lacks, it has to say itself. */
 const AMAZON: Profile = {
@@ -76,7 +85,10 @@ const AMAZON: Profile = {
 }
 
 const PRESETS: Readonly<Record<S3Preset, Profile>> = {
+  // MinIO, "S3 API Compatibility": no GetObjectAcl and PutObjectAcl.
   minio: { ...AMAZON, name: 'minio', features: { ...ALL, acl: false }, pathStyle: true, region: 'us-east-1' },
+
+  // Cloudflare, "S3 API compatibility" and "Conditional operations": conditions of copies have headers of their own (cf-copy-…).
   r2: {
     ...AMAZON,
     name: 'r2',
@@ -86,49 +98,69 @@ const PRESETS: Readonly<Record<S3Preset, Profile>> = {
       tags: false,
       versions: false,
       postPolicy: false,
+      copyConditions: false,
       publicUrl: false,
       unequalParts: false,
+      encryption: { store: false, kms: false, customer: true },
     },
     pathStyle: true,
     region: 'auto',
     endpoint: ({ accountId }) => accountId && `https://${accountId}.r2.cloudflarestorage.com`,
+    regionOf: () => 'auto',
   },
+
+  // DigitalOcean, "Spaces S3 Compatibility".
   spaces: {
     ...AMAZON,
     name: 'spaces',
-    features: { ...ALL, tags: false, ifAbsent: false, ifMatch: false },
+    features: { ...ALL, ...UNCONDITIONAL, storageClasses: false, encryption: { store: false, kms: false, customer: true } },
     endpoint: ({ region }) => region && `https://${region}.digitaloceanspaces.com`,
     regionOf: (endpoint) => hostPart(endpoint, /^([\w-]+)\.digitaloceanspaces\.com$/),
   },
+
+  // Wasabi, "Wasabi S3 API Reference" and "Service URLs for Wasabi's Storage Regions".
   wasabi: {
     ...AMAZON,
     name: 'wasabi',
+    features: { ...ALL, ...UNCONDITIONAL, storageClasses: false, encryption: { store: true, kms: false, customer: true } },
     region: 'us-east-1',
     endpoint: ({ region = 'us-east-1' }) => `https://s3.${region}.wasabisys.com`,
     regionOf: (endpoint) => hostPart(endpoint, /^s3\.([\w-]+)\.wasabisys\.com$/),
   },
+
+  // Backblaze, "S3-Compatible API": ACLs are of buckets, tags are refused, forms are not among the calls.
   b2: {
     ...AMAZON,
     name: 'b2',
-    features: { ...ALL, acl: false, tags: false, postPolicy: false, ifAbsent: false, ifMatch: false },
+    features: {
+      ...ALL,
+      ...UNCONDITIONAL,
+      acl: false,
+      tags: false,
+      postPolicy: false,
+      storageClasses: false,
+      encryption: { store: true, kms: false, customer: true },
+    },
     endpoint: ({ region }) => region && `https://s3.${region}.backblazeb2.com`,
     regionOf: (endpoint) => hostPart(endpoint, /^s3\.([\w-]+)\.backblazeb2\.com$/),
   },
+
+  // Supabase, "S3 Compatibility".
   supabase: {
     ...AMAZON,
     name: 'supabase',
     features: {
       ...ALL,
+      ...UNCONDITIONAL,
       acl: false,
       tags: false,
       versions: false,
       postPolicy: false,
-      ifAbsent: false,
-      ifMatch: false,
-      serverSideEncryption: false,
+      storageClasses: false,
+      encryption: { store: false, kms: false, customer: false },
     },
     pathStyle: true,
-    publicBase: (endpoint, bucket) => `${endpoint.replace(/\/s3\/?$/, '')}/object/public/${bucket}`,
+    publicBase: (endpoint, bucket) => `${endpoint.replace(/\/s3$/, '')}/object/public/${bucket}`,
   },
 }
 

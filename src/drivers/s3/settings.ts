@@ -125,11 +125,11 @@ const PART_SIZE = { min: 5 * MiB, max: 5 * 1024 * MiB, usual: 8 * MiB }
 const MAX_PART_COUNT = 10_000
 
 /** @throws ConfigurationError for what cannot work, whatever the store answers */
-export function settingsOf(options: S3DriverOptions): S3Settings {
+export function settingsOf(options: S3DriverOptions, env: Environment = process.env): S3Settings {
   const profile = profileOf(options.preset)
   if (typeof options.bucket !== 'string' || options.bucket === '') throw new ConfigurationError('an S3 disk needs "bucket"')
   judgeClient(options)
-  const endpoint = addressOf('endpoint', options.endpoint ?? profile.endpoint(options))
+  const endpoint = addressOf('endpoint', options.endpoint ?? profile.endpoint(options) ?? endpointIn(env, options))
   if (endpoint === undefined && options.client === undefined && options.preset !== undefined)
     throw new ConfigurationError(NEEDS[options.preset])
   judgeAcl(options, profile)
@@ -178,6 +178,15 @@ function places(
     publicEndpoint: addressOf('publicEndpoint', options.publicEndpoint),
     url: given ?? (endpoint === undefined ? undefined : profile.publicBase?.(endpoint, options.bucket)),
   }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** The SDK would use it, and so addresses and checksums have to agree with it. AWS SDKs reference guide, "Service-specific endpoints". */
+function endpointIn(env: Environment, { client, preset, accelerate }: S3DriverOptions): string | undefined {
+  if (client !== undefined || preset !== undefined || accelerate === true) return undefined
+  if (env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] === 'true') return undefined
+  return env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'] || undefined
 }
 
 /** Without slashes at its end. */
@@ -230,8 +239,12 @@ function encryption(
   { name, features }: Profile,
 ): Pick<S3Settings, 'serverSideEncryption' | 'kmsKeyId' | 'sseCustomer'> {
   const { serverSideEncryption, kmsKeyId, sseCustomerKey } = options
-  const asked = [serverSideEncryption, kmsKeyId, sseCustomerKey].some((value) => value !== undefined)
-  if (asked && !features.serverSideEncryption) throw new ConfigurationError(`${name} does not encrypt on request`)
+  const { store, kms, customer } = features.encryption
+  if (sseCustomerKey !== undefined && !customer)
+    throw new ConfigurationError(`"sseCustomerKey": ${name} does not encrypt with keys of others`)
+  if (serverSideEncryption !== undefined && !(serverSideEncryption.startsWith('aws:kms') ? kms : store)) {
+    throw new ConfigurationError(`"serverSideEncryption" cannot be ${quote(serverSideEncryption)}: ${name} does not have it`)
+  }
   if (kmsKeyId !== undefined && serverSideEncryption?.startsWith('aws:kms') !== true) {
     throw new ConfigurationError('"kmsKeyId" needs "serverSideEncryption" to be "aws:kms"')
   }

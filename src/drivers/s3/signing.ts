@@ -1,0 +1,176 @@
+/**
+ * Signed URLs and upload forms: AWS Signature Version 4 in the query, and POST policies. Computed here, with the credentials of the
+ * SDK's client; nothing is asked of the store, so that signing thousands costs little.
+ *
+ *   key = HMAC(HMAC(HMAC(HMAC('AWS4' ‖ secret, date), region), 's3'), 'aws4_request')
+ *   GET, HEAD, PUT   X-Amz-Signature = HMAC(key, 'AWS4-HMAC-SHA256' ‖ time ‖ scope ‖ SHA-256(canonical request))
+ *   POST             X-Amz-Signature = HMAC(key, base64(policy))
+ *
+ * What an upload has to say (content type, metadata, storage class, encryption) is in the signature: `headers`, or `fields`, are
+ * exactly what has to be sent. A URL dies with the credentials that signed it: with temporary ones, earlier than it says.
+ * Amazon S3 API reference, "Authenticating Requests: Using Query Parameters" and "Creating a POST policy".
+ */
+import { createHash, createHmac } from 'node:crypto'
+import { contentTypeOf } from '../../content-type.ts'
+import type { SignedRequest, SignOptions } from '../../driver.ts'
+import { InvalidArgumentError, UnsupportedError } from '../../errors.ts'
+import { encodePath, encodeSegment } from '../../path.ts'
+import type { S3Connection } from './client.ts'
+import { encodeMetadata } from './metadata.ts'
+import { translated } from './s3-errors.ts'
+import { api } from './sdk.ts'
+import type { S3Identity, S3Settings } from './settings.ts'
+import { type BucketAddress, bucketAddress } from './urls.ts'
+
+const MAX_SECONDS = 7 * 24 * 60 * 60 // Amazon S3 API reference: X-Amz-Expires
+const MAX_POST_BYTES = 5 * 1024 ** 3 // Amazon S3 API reference, "POST Object"
+const ALGORITHM = 'AWS4-HMAC-SHA256'
+
+/** @throws InvalidArgumentError for more than seven days; UnsupportedError for what the store or the disk's encryption rules out */
+export async function presign(
+  connection: S3Connection,
+  settings: S3Settings,
+  key: string,
+  options: SignOptions & { readonly now?: Date },
+): Promise<SignedRequest> {
+  const now = options.now ?? new Date()
+  const seconds = secondsUntil(options.expiresAt, now)
+  if (settings.sseCustomer !== undefined) {
+    throw new UnsupportedError('files are encrypted with "sseCustomerKey", which whoever has the URL would need')
+  }
+  const limited = options.maxSize !== undefined || options.minSize !== undefined
+  if (limited && !settings.features.postPolicy) {
+    throw new UnsupportedError(`${settings.name} cannot limit the size of an upload: leave out maxSize and minSize`)
+  }
+  const signer = await signerOf(connection, settings, now)
+  if (limited) return signedForm(signer, key, { options, settings, expiresAt: new Date(now.getTime() + seconds * 1_000) })
+  return signedUrl(signer, key, { options, settings, seconds })
+}
+
+/** In whole seconds, never fewer than asked for. */
+function secondsUntil(expiresAt: Date, now: Date): number {
+  const seconds = Math.ceil((expiresAt.getTime() - now.getTime()) / 1_000)
+  if (seconds < 1) throw new InvalidArgumentError('the URL would have expired already')
+  if (seconds > MAX_SECONDS) throw new InvalidArgumentError(`a signed URL of S3 is good for at most seven days (${MAX_SECONDS} seconds)`)
+  return seconds
+}
+
+interface Signer extends BucketAddress {
+  readonly identity: S3Identity
+  /** `20261121T140912Z` */
+  readonly time: string
+  /** `20261121/eu-west-1/s3/aws4_request` */
+  readonly scope: string
+}
+
+async function signerOf(connection: S3Connection, settings: S3Settings, now: Date): Promise<Signer> {
+  const address = await bucketAddress(connection, settings)
+  const time = now.toISOString().replace(/[-:]|\.\d{3}/g, '')
+  return {
+    ...address,
+    identity: await identityOf(connection, settings),
+    time,
+    scope: `${time.slice(0, 8)}/${address.region}/s3/aws4_request`,
+  }
+}
+
+async function identityOf(connection: S3Connection, { credentials, bucket }: S3Settings): Promise<S3Identity> {
+  if (typeof credentials === 'object') return credentials
+  try {
+    const { client } = await api(connection)
+    return await client.config.credentials() // The client remembers what a function or the SDK's chain gave, until it expires.
+  } catch (error) {
+    throw translated(error, bucket)
+  }
+}
+
+interface UrlRequest {
+  readonly options: SignOptions
+  readonly settings: S3Settings
+  readonly seconds: number
+}
+
+function signedUrl(signer: Signer, key: string, { options, settings, seconds }: UrlRequest): SignedRequest {
+  const { identity, time, scope } = signer
+  const { method } = options
+  const headers = method === 'PUT' ? uploadHeaders(options, settings) : {}
+  const url = new URL(`${signer.base}/${encodePath(key)}`)
+  const canonicalHeaders: Readonly<Record<string, string>> = { host: url.host, ...headers }
+  const names = Object.keys(canonicalHeaders).toSorted()
+  const query = queryOf({
+    'X-Amz-Algorithm': ALGORITHM,
+    'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
+    'X-Amz-Credential': `${identity.accessKeyId}/${scope}`,
+    'X-Amz-Date': time,
+    'X-Amz-Expires': String(seconds),
+    'X-Amz-Security-Token': identity.sessionToken,
+    'X-Amz-SignedHeaders': names.join(';'),
+    ...(method !== 'PUT' && {
+      'response-content-disposition': options.contentDisposition,
+      'response-content-type': options.contentType,
+    }),
+  })
+  const lines = names.map((name) => `${name}:${canonicalHeaders[name]?.trim().replace(/ +/g, ' ')}\n`)
+  const canonical = [method, url.pathname, query, lines.join(''), names.join(';'), 'UNSIGNED-PAYLOAD'].join('\n')
+  const signature = sign(signer, [ALGORITHM, time, scope, createHash('sha256').update(canonical).digest('hex')].join('\n'))
+  return { url: `${url.origin}${url.pathname}?${query}&X-Amz-Signature=${signature}`, method, headers }
+}
+
+/** Sorted by name, as it is signed. */
+function queryOf(parameters: Readonly<Record<string, string | undefined>>): string {
+  return Object.entries(parameters)
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${encodeSegment(name)}=${encodeSegment(value)}`]))
+    .toSorted()
+    .join('&')
+}
+
+/** What an upload has to say of itself, by header. */
+function uploadHeaders({ contentType, metadata = {} }: SignOptions, settings: S3Settings): Readonly<Record<string, string>> {
+  const named = Object.entries(encodeMetadata(metadata)).map(([name, value]) => [`x-amz-meta-${name}`, value] as const)
+  const { storageClass, serverSideEncryption, kmsKeyId, features } = settings
+  return {
+    ...(contentType !== undefined && { 'content-type': contentType }),
+    ...(storageClass !== undefined && features.storageClasses && { 'x-amz-storage-class': storageClass }),
+    ...(serverSideEncryption !== undefined && { 'x-amz-server-side-encryption': serverSideEncryption }),
+    ...(kmsKeyId !== undefined && { 'x-amz-server-side-encryption-aws-kms-key-id': kmsKeyId }),
+    ...Object.fromEntries(named),
+  }
+}
+
+interface FormRequest {
+  readonly options: SignOptions
+  readonly settings: S3Settings
+  readonly expiresAt: Date
+}
+
+async function signedForm(signer: Signer, key: string, { options, settings, expiresAt }: FormRequest): Promise<SignedRequest> {
+  const { identity, time, scope } = signer
+  const { minSize = 0, maxSize = MAX_POST_BYTES } = options
+  // A form says the type in a field, which browsers do not fill in by themselves.
+  const { 'content-type': contentType = await contentTypeOf(key), ...headers } = uploadHeaders(options, settings)
+  const fields: Readonly<Record<string, string>> = {
+    key,
+    ...(contentType !== undefined && { 'Content-Type': contentType }),
+    ...headers,
+    'X-Amz-Algorithm': ALGORITHM,
+    'X-Amz-Credential': `${identity.accessKeyId}/${scope}`,
+    'X-Amz-Date': time,
+    ...(identity.sessionToken !== undefined && { 'X-Amz-Security-Token': identity.sessionToken }),
+  }
+  const conditions = [
+    { bucket: settings.bucket },
+    ...Object.entries(fields).map(([name, value]) => ['eq', `$${name}`, value]),
+    ['content-length-range', minSize, maxSize],
+  ]
+  const policy = Buffer.from(JSON.stringify({ expiration: expiresAt.toISOString(), conditions })).toString('base64')
+  return { url: signer.base, method: 'POST', headers: {}, fields: { ...fields, Policy: policy, 'X-Amz-Signature': sign(signer, policy) } }
+}
+
+function sign({ identity, scope }: Signer, text: string): string {
+  const key = scope.split('/').reduce<Buffer | string>((secret, part) => hmac(secret, part), `AWS4${identity.secretAccessKey}`)
+  return createHmac('sha256', key).update(text).digest('hex')
+}
+
+function hmac(key: Buffer | string, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest()
+}
