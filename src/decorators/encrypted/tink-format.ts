@@ -4,7 +4,8 @@
  *   40 ‖ salt32 ‖ prefix7 │ segment₀ (1 MiB with header and tag) │ segment₁ (1 MiB with tag) │ …
  *   key = HKDF-SHA256(disk key, salt, associated data)      nonceᵢ = prefix ‖ i (4 bytes BE) ‖ last? (1 byte)
  *
- * The header names no key, so that all are tried, the primary first. The associated data is empty, or the path with `bind: 'path'`.
+ * The header names no key, so that all are tried, the primary first. The associated data is empty; with
+ * `bind: 'path'` it is the path's SHA-256, because OpenSSL takes no more than 1,024 bytes.
  */
 import type { KeyObject } from 'node:crypto'
 import { nodeCrypto } from '../../builtins.ts'
@@ -34,7 +35,7 @@ const MAX_SEGMENTS = 2 ** 32
 export function tinkFormat({ ring, bindPath }: TinkFormatOptions): FileFormat {
   const parameters = AES256_GCM_HKDF_1MB
   const layout = tinkLayout(parameters)
-  const associated = (path: string): Uint8Array => Buffer.from(bindPath ? path : '')
+  const associated = (path: string): Uint8Array => (bindPath ? nodeCrypto().createHash('sha256').update(path).digest() : new Uint8Array())
   return {
     layout,
     looksRight: (head) => head.byteLength === 0 || head[0] === layout.headerBytes,

@@ -1,0 +1,16 @@
+import { encrypted, type EncryptedOptions } from '../../src/decorators/encrypted/encrypted.ts'
+import { generateKey } from '../../src/decorators/encrypted/keys.ts'
+import { MemoryDriver } from '../../src/drivers/memory-driver.ts'
+import { describeDriver } from '../../src/testing/conformance/index.ts'
+
+const key = generateKey()
+const FORMATS: Readonly<Record<string, EncryptedOptions>> = {
+  'encrypted(memory)': { key },
+  'encrypted(memory), bound to paths': { keys: { k1: key }, bind: 'path' },
+  'encrypted(memory), with a recovery stanza': { key, recovery: true, recover: true },
+  'encrypted(memory), while migrating': { key, passthrough: 'read' },
+  'encrypted(memory), as Tink': { key, format: 'tink' },
+  'encrypted(memory), as Tink, bound to paths': { key, format: 'tink', bind: 'path' },
+}
+
+for (const [name, options] of Object.entries(FORMATS)) describeDriver(name, () => encrypted(options)(new MemoryDriver()))
