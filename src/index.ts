@@ -12,6 +12,21 @@ export { loadConfig } from './config/load-config.ts'
 export type { DiskContext, DriverFactory } from './config/registry.ts'
 export type { Chunk, Contents } from './content.ts'
 export type { CallLimits } from './deadline.ts'
+export { type AwsKmsOptions, awsKms } from './decorators/encrypted/aws-kms.ts'
+export { type EncryptedDriver, type EncryptedOptions, encrypted } from './decorators/encrypted/encrypted.ts'
+export { recoveryIdentity } from './decorators/encrypted/identities.ts'
+export {
+  envKeys,
+  fileKeys,
+  type KeyManagement,
+  type KeyProvider,
+  type KeySet,
+  kmsKeys,
+  passphraseKey,
+  wrapNewKey,
+} from './decorators/encrypted/key-providers.ts'
+export { generateKey } from './decorators/encrypted/keys.ts'
+export type { RewrapResult } from './decorators/encrypted/rewrap.ts'
 export type { LogFields, Logger } from './decorators/log-line.ts'
 export { logged, type LoggedOptions } from './decorators/logged.ts'
 export { readOnly } from './decorators/read-only.ts'
@@ -21,6 +36,7 @@ export { served, type ServedDriver, type ServedOptions } from './decorators/serv
 export { throttled, type ThrottledOptions } from './decorators/throttled.ts'
 export { type Ability, Disk, Filesystem } from './disk.ts'
 export type { DiskOptions } from './disk-source.ts'
+export type { GcsDriver } from './drivers/gcs/gcs-driver.ts'
 export type { LocalDriver } from './drivers/local/local-driver.ts'
 export type { MemoryDriver } from './drivers/memory-driver.ts'
 export {

@@ -218,8 +218,8 @@ export interface GcsConfig {
   projectId?: string
   /** A service account's key file. Default: application default credentials. */
   keyFile?: string
-  /** A service account's key, in place of the file. */
-  credentials?: object
+  /** What is in such a file, in place of it: an object, or its JSON. */
+  credentials?: object | string
   /** The address of an emulator. */
   endpoint?: string
   /** The bucket has uniform access, so files have no visibility of their own. Default: true. */
@@ -275,12 +275,14 @@ export interface EncryptedConfig {
   keys?: Readonly<Record<string, string | undefined>>
   /** The id that encrypts. Default: the first of `keys`. */
   primary?: string
+  /** Gives the keys at the first operation, in place of `key` and `keys`: `envKeys()`, `fileKeys()`, `passphraseKey()`, `kmsKeys()`. */
+  keyProvider?: object
   /** Default: `age`. */
   format?: 'age' | 'tink'
   /** Whether files can be opened with the recovery identity too: the key's own, or that of an age recipient. Default: false. */
   recovery?: boolean | (string & {})
-  /** Identities (`AGE-SECRET-KEY-1…`): also read files that only name these. */
-  recover?: string | readonly string[]
+  /** Identities (`AGE-SECRET-KEY-1…`): also read files that only name these. True: those of the disk's own keys. */
+  recover?: boolean | (string & {}) | readonly string[]
   /** Ties a file to its path, so that swapped files are noticed; copies and moves then rewrite the header. Default: not tied. */
   bind?: 'path'
   /** `read`: files that are not encrypted are read as they are, while migrating. Default: they are an error. */

@@ -6,12 +6,14 @@
  * Built-in drivers are constructed synchronously and touch nothing. A driver that declares one of the common keys itself gets it,
  * and no decorator is added for it.
  */
+import { type EncryptedOptions, encrypted } from '../decorators/encrypted/encrypted.ts'
 import { readOnly } from '../decorators/read-only.ts'
 import { retrying } from '../decorators/retrying.ts'
 import { scoped } from '../decorators/scoped.ts'
 import { served } from '../decorators/served.ts'
 import { throttled } from '../decorators/throttled.ts'
 import type { Driver, Visibility } from '../driver.ts'
+import { GcsDriver } from '../drivers/gcs/gcs-driver.ts'
 import { LocalDriver } from '../drivers/local/local-driver.ts'
 import { MemoryDriver } from '../drivers/memory-driver.ts'
 import { ConfigurationError, quote } from '../errors.ts'
@@ -57,6 +59,12 @@ export interface DriverDefinition {
 type Value<T> = [Flag] extends [T] ? boolean : [Numeric] extends [T] ? number : T
 type Values<Config> = { readonly [Key in keyof Config]: Value<Config[Key]> }
 type BuildConfig<Name extends keyof BuiltInConfigs> = Values<BuiltInConfigs[Name]> & { readonly visibility?: Visibility }
+type Retried = Pick<CommonValues, 'retry'>
+
+/** How often a driver repeats by itself: never where the disk's `retry` does, else as it likes. */
+function ownRetries({ retry }: Retried): 0 | undefined {
+  return retry === undefined || retry === false ? undefined : 0
+}
 
 const CLIENT_OR_KEYS = [
   ['client', 'key'],
@@ -84,7 +92,10 @@ const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinit
       ['keyFile', 'credentials'],
       ['client', 'keyFile'],
       ['client', 'credentials'],
+      ['client', 'endpoint'],
     ],
+    // Who repeats calls above the driver wants each to be made once.
+    build: (config: BuildConfig<'gcs'> & Retried) => new GcsDriver({ ...config, retries: ownRetries(config) }),
   },
   azure: {
     required: ['container', ['accountName', 'connectionString', 'endpoint', 'client']],
@@ -99,11 +110,14 @@ const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinit
   },
   ftp: { required: ['host'] },
   encrypted: {
-    required: ['disk', ['key', 'keys']],
+    required: ['disk', ['key', 'keys', 'keyProvider']],
     conflicts: [
       ['key', 'keys'],
+      ['key', 'keyProvider'],
+      ['keys', 'keyProvider'],
       ['key', 'primary'],
     ],
+    build: (config: BuildConfig<'encrypted'>, { resolve }) => encrypted(config as EncryptedOptions)(resolve(config.disk)),
   },
   cached: { required: ['disk'] },
   cdn: { required: ['disk', 'url'] },

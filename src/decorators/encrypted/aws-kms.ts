@@ -1,5 +1,5 @@
 /** AWS Key Management Service as the holder of the master key. Its errors are translated here, by name. */
-import type { KMSClient } from '@aws-sdk/client-kms'
+import type * as Kms from '@aws-sdk/client-kms'
 import {
   ConfigurationError,
   type ErrorContext,
@@ -21,13 +21,11 @@ export interface AwsKmsOptions {
   readonly client?: object | undefined
 }
 
-type Kms = typeof import('@aws-sdk/client-kms')
-
 /** Needs `kms:Encrypt` and `kms:Decrypt` on the key. The package `@aws-sdk/client-kms` is loaded at the first call. */
 export function awsKms({ keyId, region, endpoint, client }: AwsKmsOptions): KeyManagement {
-  let made: KMSClient | undefined = client as KMSClient | undefined
-  const load = async (): Promise<{ readonly kms: Kms; readonly send: KMSClient }> => {
-    const kms = await importPeer<Kms>('@aws-sdk/client-kms')
+  let made: Kms.KMSClient | undefined = client as Kms.KMSClient | undefined
+  const load = async (): Promise<{ readonly kms: typeof Kms; readonly send: Kms.KMSClient }> => {
+    const kms = await importPeer<typeof Kms>('@aws-sdk/client-kms')
     made ??= new kms.KMSClient({ ...(region !== undefined && { region }), ...(endpoint !== undefined && { endpoint }) })
     return { kms, send: made }
   }

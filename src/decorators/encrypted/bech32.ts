@@ -23,7 +23,7 @@ export function decodeBech32(prefix: string, text: string): Uint8Array | undefin
   const lower = text.toLowerCase()
   const split = lower.lastIndexOf('1')
   if (lower.slice(0, split) !== prefix) return undefined
-  const values = [...lower.slice(split + 1)].map((character) => CHARACTERS.indexOf(character))
+  const values = Array.from(lower.slice(split + 1), (character) => CHARACTERS.indexOf(character))
   if (values.length < CHECKSUM_LENGTH || values.includes(-1) || polymod([...spread(prefix), ...values]) !== 1) return undefined
   const bytes = regroup(values.slice(0, -CHECKSUM_LENGTH), 5, 8)
   return bytes && Uint8Array.from(bytes)
@@ -53,6 +53,6 @@ function polymod(values: readonly number[]): number {
 }
 
 function spread(prefix: string): number[] {
-  const codes = [...prefix].map((character) => character.charCodeAt(0))
+  const codes = Array.from(prefix, (character) => character.charCodeAt(0))
   return [...codes.map((code) => code >>> 5), 0, ...codes.map((code) => code & 31)]
 }
