@@ -1,0 +1,45 @@
+/** Deleting many files: a request for each thousand, some of them side by side, and an error for each file that stayed. */
+import type { DeleteFailure, DeleteOptions } from '../../driver.ts'
+import { isNotFound, isStorageError } from '../../errors.ts'
+import { checkKey } from './keys.ts'
+import type { S3Store } from './store.ts'
+
+const MAX_KEYS = 1_000 // S3 API reference, DeleteObjects
+const CONCURRENCY = 4
+
+/** @throws when a request failed as a whole; the others are waited for */
+export async function deleteObjects(store: S3Store, paths: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
+  const keys = [...new Set(paths.map(checkKey))]
+  options.signal?.throwIfAborted()
+  const [only] = keys
+  if (only === undefined) return []
+  if (keys.length === 1) return deleteOne(store, only, options)
+  const batches = Array.from({ length: Math.ceil(keys.length / MAX_KEYS) }, (_, index) =>
+    keys.slice(index * MAX_KEYS, (index + 1) * MAX_KEYS),
+  )
+  const failures: DeleteFailure[][] = batches.map(() => [])
+  const pending = batches.entries()
+  const work = async (): Promise<void> => {
+    for (const [index, batch] of pending) {
+      const failed = await store.requests.deleteMany(batch, options)
+      failures[index] = failed.map(({ key, error }) => ({ path: key, error }))
+    }
+  }
+  const workers = await Promise.allSettled(Array.from({ length: Math.min(CONCURRENCY, batches.length) }, work))
+  for (const worker of workers) if (worker.status === 'rejected') throw worker.reason
+  return failures.flat()
+}
+
+async function deleteOne(store: S3Store, key: string, options: DeleteOptions): Promise<readonly DeleteFailure[]> {
+  try {
+    await store.requests.delete(key, options)
+    return []
+  } catch (error) {
+    if (isNotFound(error)) return []
+    if (!isStorageError(error) || OF_THE_DISK.has(error.code)) throw error
+    return [{ path: key, error }]
+  }
+}
+
+/** What no file is to blame for. */
+const OF_THE_DISK: ReadonlySet<string> = new Set(['configuration', 'unauthenticated'])

@@ -1,0 +1,174 @@
+/**
+ * The body of a download: one answer as it comes, and of a large file, while its reader waits for the network, further ranges
+ * fetched side by side.
+ *
+ *   ┌ slice 0 ┬ slice 1 ┬ slice 2 ┬ … ┐        read in order; slices 1… are fetched ahead
+ *   └─ first answer, cut here ─┘
+ *
+ * Connections double while the reader mostly waits and this process is mostly idle: where either is the limit, more of them would
+ * only cost. At most MAX_SLICES × SLICE_BYTES are in memory. All slices are of one version (`If-Match`).
+ */
+import { type EventLoopUtilization, performance } from 'node:perf_hooks'
+import type { Readable } from 'node:stream'
+import type { Body } from '../../driver.ts'
+import { type FetchSlice, FileSlice } from './file-slice.ts'
+
+const SLICE_BYTES = 3 * 1024 * 1024
+const MAX_SLICES = 16
+/** Smaller rests are left to the connection that is there. */
+const MIN_REST_BYTES = 2 * SLICE_BYTES
+const STEP_MS = 25
+/** Above it this process is the limit, and not the network. */
+const BUSY = 0.7
+
+export interface Download {
+  /** Of the first byte. */
+  readonly start: number
+  /** Exclusive. */
+  readonly end: number
+  /** Undefined where the file cannot be asked for again. */
+  readonly fetch: FetchSlice | undefined
+  /** At most so many connections. */
+  readonly connections: number
+  readonly signal: AbortSignal | undefined
+  /** What a failure becomes. @param whole every byte had come */
+  readonly failed: (error: unknown, whole: boolean) => unknown
+}
+
+export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
+  readonly #download: Download
+  readonly #slices: FileSlice[]
+  readonly #limit: number
+  #wanted = 1
+  #closed = false
+  #waitedMs = 0
+  #stepAt = 0
+  #load: EventLoopUtilization | undefined
+  #unlink: (() => void) | undefined
+
+  constructor(first: Readable, download: Download) {
+    this.#download = download
+    this.#slices = [new FileSlice(download.fetch, download, first)]
+    this.#limit = download.fetch === undefined ? 1 : Math.min(MAX_SLICES, download.connections)
+    const { signal } = download
+    if (signal === undefined) return
+    const abort = (): void => this.#destroy(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    this.#unlink = () => signal.removeEventListener('abort', abort)
+    if (signal.aborted) abort()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Everything, in one buffer that is made once. */
+  readonly bytes = async (): Promise<Uint8Array> => {
+    const { start, end } = this.#download
+    const buffer = Buffer.allocUnsafeSlow(end - start)
+    let filled = 0
+    for (let chunk = await this.#take(); chunk !== undefined; chunk = this.#slices[0]?.take() ?? (await this.#take())) {
+      buffer.set(chunk, filled)
+      filled += chunk.byteLength
+    }
+    return buffer
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const value = await this.#take()
+    return value === undefined ? { done: true, value } : { done: false, value }
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array, undefined>> {
+    this.#destroy(undefined)
+    return { done: true, value: undefined }
+  }
+
+  /** The next chunk, or undefined at the end. */
+  async #take(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#closed) {
+        this.#download.signal?.throwIfAborted()
+        return undefined
+      }
+      const slice = this.#slices[0] as FileSlice
+      const chunk = slice.take()
+      if (chunk !== undefined) return chunk
+      if (slice.done) this.#advance()
+      else await this.#wait(slice)
+    }
+  }
+
+  #advance(): void {
+    this.#slices.shift()
+    if (this.#slices.length === 0) this.#finish()
+    else this.#fetchAhead()
+  }
+
+  async #wait(slice: FileSlice): Promise<void> {
+    const rest = this.#download.end - slice.position
+    const measured = this.#wanted < this.#limit && rest >= MIN_REST_BYTES
+    const since = measured ? performance.now() : 0
+    try {
+      await slice.wait()
+    } catch (error) {
+      if (this.#closed) return
+      this.#destroy(undefined)
+      this.#download.signal?.throwIfAborted()
+      throw this.#download.failed(error, slice.position === slice.end)
+    }
+    if (measured && !this.#closed) this.#consider(since)
+  }
+
+  /** After a wait: whether more connections would help. */
+  #consider(since: number): void {
+    const now = performance.now()
+    if (this.#load === undefined) {
+      this.#begin(now)
+      return
+    }
+    this.#waitedMs += now - since
+    const elapsed = now - this.#stepAt
+    if (elapsed < STEP_MS) return
+    const { utilization } = performance.eventLoopUtilization(this.#load)
+    if (this.#waitedMs > elapsed / 2 && utilization < BUSY) {
+      this.#wanted = Math.min(this.#limit, this.#wanted * 2)
+      this.#fetchAhead()
+    }
+    this.#begin(now)
+  }
+
+  #begin(now: number): void {
+    this.#load = performance.eventLoopUtilization()
+    this.#waitedMs = 0
+    this.#stepAt = now
+  }
+
+  #fetchAhead(): void {
+    const { end, fetch } = this.#download
+    while (this.#slices.length < this.#wanted) {
+      const last = this.#slices.at(-1) as FileSlice
+      // The one that runs to the end of the file gives up all but what is next.
+      if (last.end === end) {
+        if (this.#slices.length > 1 || end - last.position < MIN_REST_BYTES) return
+        last.cut(last.position + SLICE_BYTES)
+        last.begin()
+      }
+      const slice = new FileSlice(fetch, { start: last.end, end: Math.min(last.end + SLICE_BYTES, end) })
+      this.#slices.push(slice)
+      slice.begin()
+    }
+  }
+
+  #finish(): void {
+    this.#closed = true
+    this.#unlink?.()
+  }
+
+  #destroy(reason: unknown): void {
+    if (this.#closed) return
+    this.#finish()
+    for (const slice of this.#slices) slice.destroy(reason ?? new Error('the body was given back'))
+    this.#slices.length = 0
+  }
+}

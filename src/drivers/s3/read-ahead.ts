@@ -1,0 +1,81 @@
+/**
+ * The next page of a listing, asked for before its caller does: it arrives while the caller works on the page before.
+ *
+ * Only of listings without a limit, which are read to their end as a rule. A page that nobody comes for is given up.
+ */
+import type { ListOptions, Page } from '../../driver.ts'
+
+const KEEP_MS = 10_000
+const MAX_PAGES = 16
+
+interface Ahead {
+  readonly page: Promise<Page>
+  /** It has its caller now. */
+  readonly keep: () => void
+  readonly drop: () => void
+}
+
+export type ListPage = (directory: string, options: ListOptions) => Promise<Page>
+
+export class ReadAhead {
+  readonly #list: ListPage
+  readonly #pages = new Map<string, Ahead>()
+
+  constructor(list: ListPage) {
+    this.#list = list
+  }
+
+  async list(directory: string, options: ListOptions): Promise<Page> {
+    const page = await (this.#take(directory, options) ?? this.#list(directory, options))
+    if (page.cursor !== undefined && options.limit === undefined) this.#begin(directory, { ...options, cursor: page.cursor })
+    return page
+  }
+
+  /** Gives up what was asked for. */
+  close(): void {
+    for (const { drop } of this.#pages.values()) drop()
+  }
+
+  #take(directory: string, options: ListOptions): Promise<Page> | undefined {
+    const ahead = this.#pages.get(keyOf(directory, options))
+    if (ahead === undefined || options.signal?.aborted) return undefined
+    ahead.keep()
+    return whileNotAborted(ahead, options.signal)
+  }
+
+  #begin(directory: string, options: ListOptions): void {
+    if (options.signal?.aborted || this.#pages.size >= MAX_PAGES) return
+    const key = keyOf(directory, options)
+    const controller = new AbortController()
+    const page = this.#list(directory, { ...options, signal: controller.signal })
+    page.catch(() => undefined) // whoever comes for it hears of it
+    const keep = (): void => {
+      clearTimeout(timer)
+      this.#pages.delete(key)
+    }
+    const drop = (): void => {
+      keep()
+      controller.abort()
+    }
+    const timer = setTimeout(drop, KEEP_MS).unref()
+    this.#pages.get(key)?.drop()
+    this.#pages.set(key, { page, keep, drop })
+  }
+}
+
+/** Its request ends with the caller's signal from now on. */
+async function whileNotAborted({ page, drop }: Ahead, signal: AbortSignal | undefined): Promise<Page> {
+  if (signal === undefined) return page
+  signal.addEventListener('abort', drop, { once: true })
+  try {
+    return await page
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    signal.removeEventListener('abort', drop)
+  }
+}
+
+function keyOf(directory: string, { recursive = false, after, cursor }: ListOptions): string {
+  return JSON.stringify([directory, recursive, after, cursor])
+}

@@ -1,0 +1,102 @@
+/**
+ * The bytes of one answer, from a place in the file on: chunks as the socket gives them, never joined.
+ *
+ * Nothing is read before somebody asks. `greedy` reads on as fast as the network gives; else a little ahead of the reader. What is
+ * destroyed gives back its socket.
+ */
+import type { Readable } from 'node:stream'
+
+/** So much is read ahead where nobody wants everything at once. */
+const AHEAD_BYTES = 256 * 1024
+
+export class ResponseChunks {
+  readonly #stream: Readable
+  #chunks: Uint8Array[] = []
+  #buffered = 0
+  #greedy = false
+  #begun = false
+  #ended = false
+  #failure: unknown
+  #wake: (() => void) | undefined
+
+  constructor(stream: Readable) {
+    this.#stream = stream
+    stream.on('error', this.#fail) // also before it is read: nobody else listens
+  }
+
+  /** True when no more will come, and all that came was taken. */
+  get drained(): boolean {
+    return this.#ended && this.#chunks.length === 0
+  }
+
+  /** Why no more will come; undefined for an answer that was whole. */
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  /** What is there now. */
+  take(): Uint8Array | undefined {
+    const chunk = this.#chunks.shift()
+    if (chunk === undefined) return undefined
+    this.#buffered -= chunk.byteLength
+    if (!this.#greedy && this.#buffered < AHEAD_BYTES && this.#stream.isPaused()) this.#stream.resume()
+    return chunk
+  }
+
+  /** Begins to read; resolves when there is something to take, or nothing more to wait for. */
+  async wait(): Promise<void> {
+    this.begin()
+    if (this.#chunks.length === 0 && !this.#ended) await new Promise<void>((resolve) => void (this.#wake = resolve))
+  }
+
+  begin(greedy = false): void {
+    this.#greedy ||= greedy
+    if (this.#begun) {
+      if (greedy && this.#stream.isPaused()) this.#stream.resume()
+      return
+    }
+    this.#begun = true
+    this.#stream.on('data', this.#gather)
+    this.#stream.on('end', this.#end)
+    this.#stream.on('close', this.#close)
+  }
+
+  /** No more is wanted. Without a reason, what came so far can still be taken. */
+  destroy(reason?: unknown): void {
+    if (reason !== undefined) {
+      this.#failure ??= reason
+      this.#chunks = []
+    }
+    this.#end()
+    this.#stream.off('data', this.#gather)
+    this.#stream.destroy()
+  }
+
+  readonly #gather = (chunk: Uint8Array): void => {
+    this.#chunks.push(chunk)
+    this.#buffered += chunk.byteLength
+    if (!this.#greedy && this.#buffered >= AHEAD_BYTES) this.#stream.pause()
+    this.#wakeUp()
+  }
+
+  readonly #end = (): void => {
+    this.#ended = true
+    this.#wakeUp()
+  }
+
+  readonly #fail = (error: unknown): void => {
+    if (!this.#ended) this.#failure ??= error
+    this.#end()
+  }
+
+  /** A stream that closes without having ended was cut. */
+  readonly #close = (): void => {
+    if (!this.#ended) this.#fail(new Error('the connection was closed'))
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Amazon S3, and every store that speaks its protocol, as a disk.
+ *
+ * A file is an object, its path the key. Small files are one request, large ones go up in parts and come down in ranges side by side
+ * (uploading.ts, object-body.ts); conditions are the store's to judge; directories are what keys have in common. Nothing is loaded
+ * and nobody is asked before the first operation. What is asked of the store goes through one interface: requests.ts.
+ */
+import { moveByCopy } from '../../derive.ts'
+import type {
+  Content,
+  DeleteFailure,
+  DeleteOptions,
+  Driver,
+  FileStat,
+  ListOptions,
+  Location,
+  MultipartAbility,
+  Page,
+  ReadOptions,
+  ReadResult,
+  SignedRequest,
+  SignOptions,
+  Supports,
+  VisibilityAbility,
+  WriteOptions,
+  WriteResult,
+} from '../../driver.ts'
+import { S3Connection } from './client.ts'
+import { copyObject } from './copying.ts'
+import { deleteObjects } from './deleting.ts'
+import { readObject } from './downloading.ts'
+import { statOf } from './facts.ts'
+import { checkKey } from './keys.ts'
+import { listObjects } from './listing.ts'
+import { locationOf } from './location.ts'
+import { multipartOf } from './multipart.ts'
+import { ReadAhead } from './read-ahead.ts'
+import { SdkRequests } from './sdk-requests.ts'
+import { type S3DriverOptions, type S3Settings, settingsOf } from './settings.ts'
+import { presign } from './signing.ts'
+import { S3Store } from './store.ts'
+import { writeObject } from './uploading.ts'
+import { publicUrl } from './urls.ts'
+import { visibilityOf } from './visibility.ts'
+
+export type { S3Credentials, S3DriverOptions, S3Identity } from './settings.ts'
+
+declare module '../../driver.ts' {
+  interface Layers {
+    s3: S3Driver
+  }
+}
+
+export class S3Driver implements Driver {
+  readonly kind = 's3'
+  /** `s3`, or with a preset `s3:minio`. */
+  readonly name: string
+  readonly inner: readonly Driver[] = []
+  readonly supports: Supports
+  readonly visibility: VisibilityAbility | undefined
+  readonly directories = undefined
+  readonly multipart: MultipartAbility
+  readonly append = undefined
+  readonly publicUrl: ((path: string) => Promise<string>) | undefined
+
+  readonly #settings: S3Settings
+  readonly #connection: S3Connection
+  readonly #store: S3Store
+  readonly #listing: ReadAhead
+
+  /** Opens nothing. @throws ConfigurationError for what cannot work, whatever the store answers */
+  constructor(options: S3DriverOptions) {
+    const settings = settingsOf(options)
+    this.#settings = settings
+    this.#connection = new S3Connection(settings)
+    this.#store = new S3Store(settings, new SdkRequests(settings, this.#connection))
+    this.#listing = new ReadAhead((directory, given) => listObjects(this.#store, directory, given))
+    this.name = settings.name === 's3' ? 's3' : `s3:${settings.name}`
+    this.supports = supportsOf(settings)
+    this.visibility = settings.acl ? visibilityOf(this.#store) : undefined
+    this.multipart = multipartOf(this.#store)
+    const hasUrls = settings.features.publicUrl || settings.url !== undefined
+    this.publicUrl = hasUrls ? (path) => publicUrl(this.#connection, settings, checkKey(path)) : undefined
+  }
+
+  async signUrl(path: string, options: SignOptions): Promise<SignedRequest> {
+    return presign(this.#connection, this.#settings, checkKey(path), options)
+  }
+
+  async stat(path: string, { ifMatch, versionId, signal }: ReadOptions): Promise<FileStat> {
+    const head = await this.#store.head(checkKey(path), { ifMatch, versionId, signal })
+    return statOf(path, head, head.contentLength)
+  }
+
+  read(path: string, options: ReadOptions): Promise<ReadResult> {
+    return readObject(this.#store, path, options)
+  }
+
+  write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
+    return writeObject(this.#store, path, content, options)
+  }
+
+  delete(paths: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
+    return deleteObjects(this.#store, paths, options)
+  }
+
+  async list(directory: string, options: ListOptions): Promise<Page> {
+    options.signal?.throwIfAborted()
+    return this.#listing.list(directory, options)
+  }
+
+  copy(from: string, to: string, options: WriteOptions): Promise<void> {
+    return copyObject(this.#store, from, to, options)
+  }
+
+  /** A copy and a delete: S3 cannot rename. */
+  async move(from: string, to: string, options: WriteOptions): Promise<void> {
+    checkKey(to)
+    await moveByCopy(this, checkKey(from), to, options)
+  }
+
+  locate(path: string): Location {
+    return locationOf(this.#settings, path)
+  }
+
+  async close(): Promise<void> {
+    this.#listing.close()
+    await this.#connection.close()
+  }
+}
+
+function supportsOf({ features }: S3Settings): Supports {
+  return {
+    ifAbsent: features.ifAbsent,
+    ifMatch: features.ifMatch,
+    rangedRead: true,
+    serverSideCopy: true,
+    metadata: true,
+    versions: features.versions,
+    temporaryUrl: true,
+    temporaryUploadUrl: true,
+    encryptedAtRest: false,
+  }
+}

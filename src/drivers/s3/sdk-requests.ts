@@ -1,0 +1,271 @@
+/**
+ * `S3Requests` over @aws-sdk/client-s3.
+ *
+ * Bodies go as bytes with their length, never as `aws-chunked` streams, which several stores refuse and one stores as it is.
+ * Middleware is resolved once per command and client: the SDK's own cache does so only for calls without a signal, and forgets it
+ * at every call with one.
+ */
+import type * as Sdk from '@aws-sdk/client-s3'
+import type { Readable } from 'node:stream'
+import { asBuffer } from '../../content.ts'
+import type { CallOptions } from '../../driver.ts'
+import { isNotFound, isStorageError } from '../../errors.ts'
+import type { S3Connection } from './client.ts'
+import type {
+  CannedAcl,
+  ConditionRequest,
+  CopyRequest,
+  KeyFailure,
+  KeyPage,
+  ListRequest,
+  ObjectHead,
+  ObjectRequest,
+  ObjectResponse,
+  Part,
+  PartAddress,
+  PartSource,
+  PutRequest,
+  ReadRequest,
+  S3Requests,
+  UploadAddress,
+  VersionRequest,
+  Written,
+} from './requests.ts'
+import { errorOfCode, translated } from './s3-errors.ts'
+import { api, type S3Api } from './sdk.ts'
+import { checksumInput, conditions, copySource, encryptionOf, headOf, objectInput, unescaped, unquoted, writtenOf } from './sdk-shapes.ts'
+import type { S3Settings } from './settings.ts'
+
+const EVERYBODY = 'http://acs.amazonaws.com/groups/global/AllUsers'
+const READS: readonly (Sdk.Permission | undefined)[] = ['READ', 'FULL_CONTROL']
+
+interface Command<Output> {
+  resolveMiddleware(
+    stack: never,
+    config: never,
+    options: CallSettings | undefined,
+  ): (command: never) => Promise<{ readonly output: Output }>
+}
+
+interface CallSettings {
+  readonly abortSignal: AbortSignal
+}
+
+type Handler = (command: object) => Promise<{ readonly output: unknown }>
+
+export class SdkRequests implements S3Requests {
+  readonly #settings: S3Settings
+  readonly #connection: S3Connection
+  readonly #encryption: ReturnType<typeof encryptionOf>
+  readonly #handlers = new WeakMap<object, Map<unknown, Handler>>()
+
+  constructor(settings: S3Settings, connection: S3Connection) {
+    this.#settings = settings
+    this.#connection = connection
+    this.#encryption = encryptionOf(settings)
+  }
+
+  async head(key: string, { versionId, ifMatch, signal }: ReadRequest): Promise<ObjectHead> {
+    const input = { ...this.#at(key), ...this.#encryption.read, VersionId: versionId, IfMatch: unquoted(ifMatch) }
+    return headOf(await this.#send(({ sdk }) => new sdk.HeadObjectCommand(input), signal))
+  }
+
+  async get(key: string, { versionId, ifMatch, range, signal }: ReadRequest): Promise<ObjectResponse> {
+    const input = { ...this.#at(key), ...this.#encryption.read, VersionId: versionId, IfMatch: unquoted(ifMatch), Range: range }
+    const output = await this.#send(({ sdk }) => new sdk.GetObjectCommand(input), signal)
+    return { ...headOf(output), stream: output.Body as unknown as Readable }
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutRequest): Promise<Written> {
+    const input: Sdk.PutObjectCommandInput = {
+      ...this.#at(key),
+      ...objectInput(options, this.#settings),
+      ...this.#encryption.write,
+      ...conditions(options),
+      ...checksumInput(options.checksum, this.#settings),
+      Body: asBuffer(bytes),
+    }
+    return writtenOf(await this.#send(({ sdk }) => new sdk.PutObjectCommand(input), options.signal))
+  }
+
+  async delete(key: string, { versionId, signal }: VersionRequest): Promise<void> {
+    await this.#send(({ sdk }) => new sdk.DeleteObjectCommand({ ...this.#at(key), VersionId: versionId }), signal)
+  }
+
+  async deleteMany(keys: readonly string[], { versionId, signal }: VersionRequest): Promise<readonly KeyFailure[]> {
+    const Delete = { Quiet: true, Objects: keys.map((Key) => (versionId === undefined ? { Key } : { Key, VersionId: versionId })) }
+    const { Errors = [] } = await this.#send(({ sdk }) => new sdk.DeleteObjectsCommand({ Bucket: this.#settings.bucket, Delete }), signal)
+    return Errors.map(({ Key, Code, Message }) => ({ key: Key ?? '', error: errorOfCode(Code ?? 'InternalError', Message) })).filter(
+      ({ error }) => !isNotFound(error),
+    )
+  }
+
+  async list({ prefix, delimited, after, limit, signal }: ListRequest): Promise<KeyPage> {
+    const input: Sdk.ListObjectsV2CommandInput = {
+      Bucket: this.#settings.bucket,
+      Prefix: prefix === '' ? undefined : prefix,
+      Delimiter: delimited ? '/' : undefined,
+      StartAfter: after,
+      MaxKeys: limit,
+      EncodingType: 'url', // a key with a control character would make the answer unreadable
+    }
+    const output = await this.#send(({ sdk }) => new sdk.ListObjectsV2Command(input), signal)
+    const decode = output.EncodingType === 'url' ? unescaped : (text: string) => text
+    return {
+      objects: (output.Contents ?? []).map(({ Key = '', Size = 0, LastModified, ETag }) => ({
+        key: decode(Key),
+        size: Size,
+        lastModified: LastModified,
+        etag: ETag,
+      })),
+      prefixes: (output.CommonPrefixes ?? []).map(({ Prefix = '' }) => decode(Prefix)),
+      truncated: output.IsTruncated === true,
+    }
+  }
+
+  async copy(from: string, to: string, options: CopyRequest): Promise<Written> {
+    const input: Sdk.CopyObjectCommandInput = {
+      ...this.#at(to),
+      ...objectInput(options, this.#settings),
+      ...this.#encryption.write,
+      ...this.#encryption.copySource,
+      ...conditions(options),
+      CopySource: copySource(this.#settings.bucket, from),
+      CopySourceIfMatch: unquoted(options.sourceIfMatch),
+      MetadataDirective: options.replace ? 'REPLACE' : 'COPY',
+      TaggingDirective: options.tags === undefined ? undefined : 'REPLACE',
+    }
+    const output = await this.#send(({ sdk }) => new sdk.CopyObjectCommand(input), options.signal)
+    return writtenOf({ ETag: output.CopyObjectResult?.ETag, VersionId: output.VersionId })
+  }
+
+  async tags(key: string, { versionId, signal }: VersionRequest): Promise<Readonly<Record<string, string>>> {
+    const input = { ...this.#at(key), VersionId: versionId }
+    const { TagSet = [] } = await this.#send(({ sdk }) => new sdk.GetObjectTaggingCommand(input), signal)
+    return Object.fromEntries(TagSet.map(({ Key = '', Value = '' }) => [Key, Value]))
+  }
+
+  async isPublic(key: string, { versionId, signal }: VersionRequest): Promise<boolean> {
+    const input = { ...this.#at(key), VersionId: versionId }
+    const { Grants = [] } = await this.#send(({ sdk }) => new sdk.GetObjectAclCommand(input), signal)
+    return Grants.some(({ Grantee, Permission }) => Grantee?.URI === EVERYBODY && READS.includes(Permission))
+  }
+
+  async setAcl(key: string, ACL: CannedAcl, { versionId, signal }: VersionRequest): Promise<void> {
+    const input = { ...this.#at(key), VersionId: versionId, ACL }
+    await this.#send(({ sdk }) => new sdk.PutObjectAclCommand(input), signal)
+  }
+
+  async createUpload(key: string, options: ObjectRequest): Promise<string> {
+    const input: Sdk.CreateMultipartUploadCommandInput = {
+      ...this.#at(key),
+      ...objectInput(options, this.#settings),
+      ...this.#encryption.write,
+      ...this.#partChecksums,
+    }
+    const { UploadId = '' } = await this.#send(({ sdk }) => new sdk.CreateMultipartUploadCommand(input), options.signal)
+    return UploadId
+  }
+
+  async uploadPart(address: PartAddress, bytes: Uint8Array, { signal }: CallOptions): Promise<Part> {
+    const input = { ...this.#part(address), ...this.#encryption.read, Body: asBuffer(bytes) }
+    const { ETag = '', ChecksumCRC32 } = await this.#send(({ sdk }) => new sdk.UploadPartCommand(input), signal)
+    return { number: address.number, etag: ETag, size: bytes.byteLength, crc32: ChecksumCRC32 }
+  }
+
+  async copyPart(address: PartAddress, { key, start, end, ifMatch }: PartSource, { signal }: CallOptions): Promise<Part> {
+    const input: Sdk.UploadPartCopyCommandInput = {
+      ...this.#part(address),
+      ...this.#encryption.read,
+      ...this.#encryption.copySource,
+      CopySource: copySource(this.#settings.bucket, key),
+      CopySourceRange: `bytes=${start}-${end - 1}`,
+      CopySourceIfMatch: unquoted(ifMatch),
+    }
+    const { CopyPartResult = {} } = await this.#send(({ sdk }) => new sdk.UploadPartCopyCommand(input), signal)
+    return { number: address.number, etag: CopyPartResult.ETag ?? '', size: end - start, crc32: CopyPartResult.ChecksumCRC32 }
+  }
+
+  async listParts({ key, uploadId }: UploadAddress, { signal }: CallOptions): Promise<readonly Part[]> {
+    const parts: Part[] = []
+    let marker: string | undefined
+    do {
+      const input = { ...this.#at(key), UploadId: uploadId, PartNumberMarker: marker }
+      const output = await this.#send(({ sdk }) => new sdk.ListPartsCommand(input), signal)
+      for (const { PartNumber = 0, Size = 0, ETag = '', ChecksumCRC32 } of output.Parts ?? []) {
+        parts.push({ number: PartNumber, size: Size, etag: ETag, crc32: ChecksumCRC32 })
+      }
+      marker = output.IsTruncated === true ? output.NextPartNumberMarker : undefined
+    } while (marker !== undefined)
+    return parts
+  }
+
+  async completeUpload({ key, uploadId }: UploadAddress, parts: readonly Part[], options: ConditionRequest): Promise<Written> {
+    const input: Sdk.CompleteMultipartUploadCommandInput = {
+      ...this.#at(key),
+      ...this.#encryption.read,
+      ...conditions(options),
+      UploadId: uploadId,
+      ChecksumType: this.#partChecksums?.ChecksumType,
+      MultipartUpload: { Parts: parts.map(({ number, etag, crc32 }) => ({ PartNumber: number, ETag: etag, ChecksumCRC32: crc32 })) },
+    }
+    return writtenOf(await this.#send(({ sdk }) => new sdk.CompleteMultipartUploadCommand(input), options.signal))
+  }
+
+  async abortUpload({ key, uploadId }: UploadAddress, { signal }: CallOptions): Promise<void> {
+    await this.#send(({ sdk }) => new sdk.AbortMultipartUploadCommand({ ...this.#at(key), UploadId: uploadId }), signal)
+  }
+
+  async hasBucket({ signal }: CallOptions): Promise<boolean> {
+    try {
+      await this.#send(({ sdk }) => new sdk.HeadBucketCommand({ Bucket: this.#settings.bucket }), signal)
+      return true
+    } catch (error) {
+      if (isNotFound(error)) return false
+      if (isStorageError(error) && error.code === 'permission_denied') return true
+      throw error
+    }
+  }
+
+  /** The checksum of the whole object is made of those of its parts, so that a download can be checked as well. */
+  get #partChecksums(): { readonly ChecksumAlgorithm: 'CRC32'; readonly ChecksumType: 'FULL_OBJECT' } | undefined {
+    if (this.#settings.checksums !== 'WHEN_SUPPORTED' || this.#settings.client !== undefined) return undefined
+    return { ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT' }
+  }
+
+  #at(key: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.#settings.bucket, Key: key }
+  }
+
+  #part({ key, uploadId, number }: PartAddress): { Bucket: string; Key: string; UploadId: string; PartNumber: number } {
+    return { ...this.#at(key), UploadId: uploadId, PartNumber: number }
+  }
+
+  async #send<Output>(make: (api: S3Api) => Command<Output>, signal: AbortSignal | undefined): Promise<Output> {
+    signal?.throwIfAborted()
+    try {
+      const found = api(this.#connection)
+      const opened = 'then' in found ? await found : found
+      signal?.throwIfAborted()
+      const command = make(opened)
+      const { output } = await this.#handler(opened.client, command, signal)(command)
+      return output as Output
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason
+      throw translated(error, this.#settings.bucket)
+    }
+  }
+
+  /** What sends commands of this kind. A client that came from elsewhere may get middleware at any time, so its is not kept. */
+  #handler(client: Sdk.S3Client, command: Command<unknown>, signal: AbortSignal | undefined): Handler {
+    const resolve = (options?: CallSettings): Handler =>
+      command.resolveMiddleware(client.middlewareStack as never, client.config as never, options) as Handler
+    if (signal !== undefined) return resolve({ abortSignal: signal })
+    if (this.#settings.client !== undefined) return resolve()
+    let handlers = this.#handlers.get(client)
+    if (handlers === undefined) this.#handlers.set(client, (handlers = new Map()))
+    let handler = handlers.get(command.constructor)
+    if (handler === undefined) handlers.set(command.constructor, (handler = resolve()))
+    return handler
+  }
+}
