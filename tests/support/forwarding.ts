@@ -1,0 +1,121 @@
+/**
+ * What the proxies between a driver and a server have in common: a server of this machine that counts its connections, and requests
+ * that are passed on with their headers as they came, in their order and spelling, `Host` included. Signatures stay valid that way.
+ */
+import { once } from 'node:events'
+import { Agent, createServer, type IncomingMessage, request as requestHttp, type ServerResponse } from 'node:http'
+import { Agent as SecureAgent, request as requestHttps } from 'node:https'
+import type { AddressInfo, Server, Socket } from 'node:net'
+
+export interface Connections {
+  /** Of clients to the proxy, so far. */
+  readonly opened: number
+  /** Of clients to the proxy, now. */
+  readonly open: number
+}
+
+/** Counts the connections of a server, and can cut them all. */
+export function countConnections(server: Server): Connections & { destroyAll(): void } {
+  const sockets = new Set<Socket>()
+  let opened = 0
+  server.on('connection', (socket: Socket) => {
+    opened++
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket)).on('error', () => {})
+  })
+  return {
+    get opened() {
+      return opened
+    },
+    get open() {
+      return sockets.size
+    },
+    destroyAll: () => {
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+export interface HttpProxy {
+  /** `http://127.0.0.1:port`, to be used in place of the server's. */
+  readonly endpoint: string
+  readonly connections: Connections
+  close(): Promise<void>
+}
+
+/** An HTTP server that has no limits of time, and leaves connections open for as long as clients like. */
+export async function listenForHttp(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Promise<HttpProxy> {
+  const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 }, (request, response) => {
+    response.sendDate = false
+    const { socket } = request // Forgotten by requests that are over.
+    handle(request, response).catch(() => socket.destroy())
+  })
+  const connections = countConnections(server)
+  const port = await listenAnywhere(server)
+  return {
+    endpoint: `http://127.0.0.1:${port}`,
+    connections,
+    close: async () => {
+      connections.destroyAll()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+export async function listenAnywhere(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+export interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+/** Passes requests on to a server. */
+export class Upstream {
+  readonly #url: URL
+  readonly #agent: Agent
+
+  constructor(endpoint: string) {
+    this.#url = new URL(endpoint)
+    this.#agent = this.#url.protocol === 'https:' ? new SecureAgent({ keepAlive: true }) : new Agent({ keepAlive: true })
+  }
+
+  /** Sends a request on. The body is that of the client, or what was made of it. A client that goes away takes the request with it. */
+  async send({ request, response }: Exchange, body: AsyncIterable<Buffer>): Promise<IncomingMessage> {
+    const { protocol, hostname, port } = this.#url
+    const send = protocol === 'https:' ? requestHttps : requestHttp
+    const outgoing = send({ agent: this.#agent, hostname, port, path: request.url, method: request.method, headers: request.rawHeaders })
+    outgoing.on('error', () => {}) // Once there is an answer, its body tells.
+    response.once('close', () => outgoing.destroy())
+    const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>
+    answered.catch(() => {}) // Awaited below; it may come before the body is through.
+    await Promise.race([answered, pump(body, outgoing)])
+    const [answer] = await answered
+    return answer
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}
+
+/** Writes all of a body, and ends; as fast as it is taken. */
+export async function pump(
+  body: AsyncIterable<Buffer>,
+  to: NodeJS.WritableStream & { readonly destroyed?: boolean; readonly writableNeedDrain?: boolean },
+): Promise<void> {
+  for await (const chunk of body) {
+    if (to.destroyed) return
+    if (!to.write(chunk)) await Promise.race([once(to, 'drain'), once(to, 'close')])
+  }
+  to.end()
+}
+
+/** Begins to answer as the server did. */
+export function answerLike(answer: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', answer.rawHeaders)
+  response.flushHeaders()
+}
