@@ -28,6 +28,18 @@ describe('checksums', () => {
     expect(digest.digest('base64')).toBe(Buffer.from(hex, 'hex').toString('base64'))
   })
 
+  it('crc32c is the same at every length and offset as a byte at a time', () => {
+    const bytes = Uint8Array.from({ length: 200 }, (_, index) => (index * 167 + 13) % 256)
+    for (let start = 0; start < 9; start++) {
+      for (let end = start; end <= bytes.length; end += 7) {
+        const [atOnce, bytewise] = [createDigest('crc32c'), createDigest('crc32c')]
+        atOnce.update(bytes.subarray(start, end))
+        for (const byte of bytes.subarray(start, end)) bytewise.update(Uint8Array.of(byte))
+        expect(atOnce.digest('hex')).toBe(bytewise.digest('hex'))
+      }
+    }
+  })
+
   it.each(['sha3', 'SHA256', '', 'toString', '__proto__', undefined])('refuses %p', (algorithm) => {
     expect(() => createDigest(algorithm as never)).toThrow(InvalidArgumentError)
   })
