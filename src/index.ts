@@ -37,6 +37,7 @@ export { throttled, type ThrottledOptions } from './decorators/throttled.ts'
 export { type Ability, Disk, Filesystem } from './disk.ts'
 export type { DiskOptions } from './disk-source.ts'
 export type { GcsDriver } from './drivers/gcs/gcs-driver.ts'
+export type { FtpDriver } from './drivers/ftp/ftp-driver.ts'
 export type { LocalDriver } from './drivers/local/local-driver.ts'
 export type { MemoryDriver } from './drivers/memory-driver.ts'
 export {

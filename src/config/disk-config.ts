@@ -260,10 +260,14 @@ export interface FtpConfig {
   secure?: 'explicit' | 'implicit' | false
   /** The directory on the server that is the disk's root. Default: where the login lands. */
   root?: string
-  /** Connections at once. Default: 2. */
+  /** Operations at once, each on a connection of its own. Default: 2. */
   poolSize?: Numeric
   /** How TLS is checked. Certificates are, unless this says otherwise. */
   tls?: ConnectionOptions
+  /** Where data connections go, for servers behind address translation. Default: where the control connection goes. */
+  passiveHost?: string
+  /** False for servers without SITE CHMOD: the disk then has no visibility. Default: true. */
+  permissions?: Flag
 }
 
 /** Encrypts files on the way to another disk. One of `key` and `keys` is needed. */

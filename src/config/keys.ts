@@ -107,6 +107,8 @@ const FTP: KeysOf<FtpConfig> = {
   root: text,
   poolSize: count,
   tls: object,
+  passiveHost: text,
+  permissions: flag,
 }
 
 const CACHE_STORE: Kind = tagged('driver', {

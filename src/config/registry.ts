@@ -14,6 +14,7 @@ import { served } from '../decorators/served.ts'
 import { throttled } from '../decorators/throttled.ts'
 import type { Driver, Visibility } from '../driver.ts'
 import { GcsDriver } from '../drivers/gcs/gcs-driver.ts'
+import { FtpDriver } from '../drivers/ftp/ftp-driver.ts'
 import { LocalDriver } from '../drivers/local/local-driver.ts'
 import { MemoryDriver } from '../drivers/memory-driver.ts'
 import { ConfigurationError, quote } from '../errors.ts'
@@ -108,7 +109,7 @@ const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinit
       ['client', 'sasToken'],
     ],
   },
-  ftp: { required: ['host'] },
+  ftp: { required: ['host'], build: (config: BuildConfig<'ftp'>) => new FtpDriver(config) },
   encrypted: {
     required: ['disk', ['key', 'keys', 'keyProvider']],
     conflicts: [

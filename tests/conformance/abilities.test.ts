@@ -7,6 +7,7 @@ import { scoped } from '../../src/decorators/scoped.ts'
 import { served } from '../../src/decorators/served.ts'
 import { throttled } from '../../src/decorators/throttled.ts'
 import type { Decorator, Driver } from '../../src/driver.ts'
+import { FtpDriver } from '../../src/drivers/ftp/ftp-driver.ts'
 import { LocalDriver } from '../../src/drivers/local/local-driver.ts'
 import { MemoryDriver } from '../../src/drivers/memory-driver.ts'
 import { FakeDisk } from '../../src/testing/fake-disk.ts'
@@ -26,6 +27,7 @@ const stack = (driver: Driver, ...decorators: Decorator[]): Driver => decorators
 const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: string])[] = [
   ['memory', memory(), MEMORY],
   ['local', local(), LOCAL],
+  ['ftp', new FtpDriver({ host: 'never-connected' }), 'visibility directories append rangedRead'],
   ['scoped(memory)', stack(memory(), scoped('a')), MEMORY],
   ['scoped(local)', stack(local(), scoped('a')), LOCAL],
   ['retrying(memory)', stack(memory(), retrying()), MEMORY],

@@ -1,6 +1,6 @@
 /** Real directories: made with their parents, deleted with all they hold. */
 import type { CallOptions, Visibility } from '../../driver.ts'
-import { FileExistsError, PermissionDeniedError } from '../../errors.ts'
+import { FileExistsError } from '../../errors.ts'
 import { isRefused } from './ftp-errors.ts'
 import { joinKey, parentKey, tempTimeOf } from './keys.ts'
 import { changeMode, kindOf } from './look.ts'
@@ -9,34 +9,38 @@ import type { Session } from './session.ts'
 
 const ATTEMPTS = 5
 
-/** With its parents; one that is there is fine. @throws FileExistsError where a file is */
+/** With its parents; one that is there is fine, and stays as it is. @throws FileExistsError where a file is */
 export async function makeDirectories(
   session: Session,
   key: string,
   options: CallOptions & { readonly visibility?: Visibility | undefined },
 ): Promise<void> {
-  if (key === '/') return
   const { signal, visibility } = options
-  if (!(await isMade(session, key, options))) {
-    await makeDirectories(session, parentKey(key), options)
-    if (!(await isMade(session, key, options))) throw new PermissionDeniedError('the server does not let us make a directory')
-    return
+  if (key === '/') return
+  for (let attempt = 1; ; attempt++) {
+    const made = await makeOne(session, key, { signal, last: attempt === ATTEMPTS })
+    if (made === 'made' && visibility !== undefined) await changeMode(session, key, { visibility, type: 'directory', signal })
+    if (made !== 'refused') return
+    if ((await kindOf(session, parentKey(key), { signal })) !== 'directory') await makeDirectories(session, parentKey(key), options)
   }
-  if (visibility !== undefined) await changeMode(session, key, { visibility, type: 'directory', signal })
 }
 
-/** False when the directory above may be missing. */
-async function isMade(session: Session, key: string, { signal }: CallOptions): Promise<boolean> {
+/** Refused: the directory above was missing, a moment ago. */
+async function makeOne(
+  session: Session,
+  key: string,
+  { signal, last }: CallOptions & { readonly last: boolean },
+): Promise<'made' | 'there' | 'refused'> {
   try {
     await session.command(`MKD ${key}`, signal)
-    return true
+    return 'made'
   } catch (error) {
     if (!isRefused(error)) throw error
     const kind = await kindOf(session, key, { signal })
-    if (kind !== undefined && kind !== 'directory') throw new FileExistsError('a file is where a directory has to be', { cause: error })
-    if (kind === 'directory') return true
-    if ((await kindOf(session, parentKey(key), { signal })) === 'directory') throw error
-    return false
+    if (kind === 'directory') return 'there'
+    if (kind !== undefined) throw new FileExistsError('a file is where a directory has to be', { cause: error })
+    if (last) throw error
+    return 'refused'
   }
 }
 

@@ -66,17 +66,20 @@ export function parseTime(text: string): Date | undefined {
   return new Date(Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second), ms))
 }
 
-/** Every line of a LIST, in whichever format. The parser is the client's; its expressions do not match all characters that names have. */
+/** Every line of a LIST, in whichever format. The parser is the client's; its expressions end a line where names may go on. */
 export function parseListing(text: string, parseList: (text: string) => FileInfo[]): Fact[] {
-  const shielded = text.replace(/[\u2028\u2029\u0085]/g, (character) => SHIELDS[character] as string)
+  const shielded = text.replaceAll('\u2028', SHIELDS[0]).replaceAll('\u2029', SHIELDS[1])
   return parsed(shielded, parseList).map((info) => ({
-    name: info.name.replace(/[\u0001-\u0003]/g, (shield) => SHIELDED[shield] as string),
+    name: info.name.replaceAll(SHIELDS[0], '\u2028').replaceAll(SHIELDS[1], '\u2029'),
     type: info.isFile ? 'file' : info.isDirectory ? 'directory' : 'other',
     size: info.size,
     modified: undefined,
     visibility: info.permissions === undefined ? undefined : visibilityOf(info.permissions.world),
   }))
 }
+
+/** No path has these. */
+const SHIELDS = ['\u0001', '\u0002'] as const
 
 function parsed(text: string, parseList: (text: string) => FileInfo[]): FileInfo[] {
   try {
@@ -85,9 +88,6 @@ function parsed(text: string, parseList: (text: string) => FileInfo[]): FileInfo
     throw new UnsupportedError('the server lists directories in a format that is not known', { cause: error })
   }
 }
-
-const SHIELDS: Readonly<Record<string, string>> = { '\u2028': '\u0001', '\u2029': '\u0002', '\u0085': '\u0003' }
-const SHIELDED: Readonly<Record<string, string>> = { '\u0001': '\u2028', '\u0002': '\u2029', '\u0003': '\u0085' }
 
 /** Public when everybody may read it. */
 function visibilityOf(mode: number): Visibility {

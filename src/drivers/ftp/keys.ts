@@ -17,7 +17,7 @@ const MAX_SEGMENT_BYTES = 255 // NAME_MAX of every file system in use
 const MAX_KEY_BYTES = 4_000
 
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const UNNAMEABLE = /[\\/\u0000-\u001f\u007f-\u009f\ufffd]/
+const UNNAMEABLE = /[\\/\u0000-\u001f\u007f-\u009f]/
 
 /** Checks the path of a file. @throws InvalidPathError */
 export function checkFilePath(path: string, root: string): void {

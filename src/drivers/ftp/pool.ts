@@ -121,7 +121,7 @@ export class Pool {
     this.#generation++
     clearInterval(this.#keeper)
     this.#keeper = undefined
-    for (const borrower of [...this.#borrowers]) borrower.park()
+    for (const borrower of this.#borrowers) borrower.park()
     const idle = this.#idle.splice(0)
     this.#open -= idle.length
     await Promise.all(idle.map((session) => session.quit()))

@@ -6,9 +6,22 @@ import type { Session } from './session.ts'
 /** Everything but `.` and `..`; undefined where no directory is, or none that we may see. */
 export async function readDirectory(session: Session, key: string, { signal }: CallOptions): Promise<Fact[] | undefined> {
   if (session.dialect.facts) {
-    const text = await session.receive(`MLSD ${key}`, signal)
-    return text === undefined ? undefined : parseFacts(text)
+    const bytes = await session.receive(`MLSD ${key}`, signal)
+    return bytes === undefined ? undefined : parseFacts(decoded(bytes))
   }
   if ((await session.ask(`CWD ${key}`, signal)) === undefined) return undefined
-  return parseListing((await session.receive('LIST -a', signal)) ?? '', session.parseList)
+  return parseListing(decoded((await session.receive('LIST -a', signal)) ?? Buffer.alloc(0)), session.parseList)
+}
+
+/** Without the lines that are no UTF-8: no path can name what they name. */
+function decoded(bytes: Buffer): string {
+  const text = bytes.toString('utf8')
+  if (!text.includes('\ufffd')) return text
+  const lines = bytes.toString('latin1').split('\n')
+  return lines.map((line) => decodedLine(Buffer.from(line, 'latin1'))).join('\n')
+}
+
+function decodedLine(bytes: Buffer): string {
+  const line = bytes.toString('utf8')
+  return Buffer.from(line, 'utf8').equals(bytes) ? line : ''
 }

@@ -64,7 +64,7 @@ export class Session {
   }
 
   /** Everything that a command sends, or undefined when the server says that there is no such thing. */
-  async receive(command: string, signal?: AbortSignal): Promise<string | undefined> {
+  async receive(command: string, signal?: AbortSignal): Promise<Buffer | undefined> {
     const transfer = await this.transfer(command, { signal }).catch((error: unknown) => {
       if (isRefused(error, NOTHING, ...NOT_THERE)) return undefined
       throw error
@@ -77,7 +77,7 @@ export class Session {
       transfer.destroy()
       throw error
     }
-    return Buffer.concat(chunks).toString('utf8')
+    return Buffer.concat(chunks)
   }
 
   transfer(command: string, options: TransferOptions): Promise<Transfer> {

@@ -140,8 +140,8 @@ export class Transfer {
     try {
       return await next
     } catch (error) {
-      const refusal = this.#broken?.error
-      throw refusal ?? new LostError(error)
+      if (this.#broken !== undefined) throw this.#broken.error
+      throw new LostError(error)
     }
   }
 

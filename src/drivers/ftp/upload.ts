@@ -87,19 +87,22 @@ async function send(
   }
 }
 
-/** Makes the directory above when that is what was missing. */
+/** Makes the directory above when that is what was missing, or was until somebody else has made it. */
 async function beginUpload(
   session: Session,
   command: string,
-  { key, signal }: { key: string; signal: AbortSignal | undefined },
+  { key, signal }: { readonly key: string; readonly signal: AbortSignal | undefined },
 ): Promise<Transfer> {
   try {
     return await session.transfer(command, { signal })
   } catch (error) {
     if (!isRefused(error, 450, 550, 553)) throw error
-    if ((await kindOf(session, parentKey(key), { signal })) === 'directory') throw await whyNotWritten(session, key, { signal, error })
     await makeDirectories(session, parentKey(key), { signal })
-    return session.transfer(command, { signal })
+  }
+  try {
+    return await session.transfer(command, { signal })
+  } catch (error) {
+    throw await whyNotWritten(session, key, { signal, error })
   }
 }
 

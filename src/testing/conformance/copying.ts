@@ -62,7 +62,8 @@ export const copying: readonly ConformanceTest[] = [
         await disk.put('from.bin', 'x', { ...kept, visibility })
         const before = factsOf(await disk.stat('from.bin'))
         await disk[verb]('from.bin', 'to.other')
-        expect(factsOf(await disk.stat('to.other'))).toEqual(before)
+        // Without metadata the type is what the extension says, and the target has another.
+        if (driver.supports.metadata) expect(factsOf(await disk.stat('to.other'))).toEqual(before)
         if (visibility !== undefined) expect(await disk.visibility('to.other')).toBe(visibility)
       }
     }

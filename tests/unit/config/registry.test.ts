@@ -87,7 +87,6 @@ describe('built-in drivers', () => {
     'supabase',
     'gcs',
     'azure',
-    'ftp',
     'encrypted',
     'cached',
     'cdn',
