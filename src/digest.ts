@@ -60,14 +60,14 @@ let tables: Int32Array | undefined
 function crc32c(chunk: Uint8Array, previous: number): number {
   tables ??= castagnoliTables()
   const { byteOffset, byteLength } = chunk
-  const head = Math.min(-byteOffset & 3, byteLength)
-  const words = LITTLE_ENDIAN ? new Int32Array(chunk.buffer, byteOffset + head, ((byteLength - head) >>> 3) * 2) : NO_WORDS
+  if (byteLength < 2 * SLICES || !LITTLE_ENDIAN) return ~bytewise(chunk, ~previous, tables) >>> 0
+  const head = -byteOffset & 3
+  const words = new Int32Array(chunk.buffer, byteOffset + head, ((byteLength - head) >>> 3) * 2)
   const tail = head + words.byteLength
   return ~bytewise(chunk.subarray(tail), wordwise(words, bytewise(chunk.subarray(0, head), ~previous, tables), tables), tables) >>> 0
 }
 
 const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
-const NO_WORDS = new Int32Array()
 
 function bytewise(chunk: Uint8Array, start: number, t: Int32Array): number {
   let crc = start
