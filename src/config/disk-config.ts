@@ -244,6 +244,10 @@ export interface AzureConfig {
   endpoint?: string
   /** Access tier of files that are written without a storage class: `Hot`, `Cool`, … Default: the account's. */
   tier?: string
+  /** The account keeps versions, so that `versionId` may be asked for. Default: false. */
+  versions?: Flag
+  /** How often a failed request is repeated. Default: 4; none where the disk has `retry`. */
+  retries?: Numeric
   /** A `BlobServiceClient` that was made elsewhere. */
   client?: object
 }

@@ -145,6 +145,8 @@ export const DRIVER_KEYS: { readonly [Name in keyof BuiltInConfigs]: KeysOf<Buil
     sasToken: text,
     endpoint: text,
     tier: text,
+    versions: flag,
+    retries: countOrZero,
     client: object,
   },
   ftp: FTP,

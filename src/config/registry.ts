@@ -14,6 +14,7 @@ import { served } from '../decorators/served.ts'
 import { throttled } from '../decorators/throttled.ts'
 import type { Driver, Visibility } from '../driver.ts'
 import { GcsDriver } from '../drivers/gcs/gcs-driver.ts'
+import { AzureDriver } from '../drivers/azure/azure-driver.ts'
 import { FtpDriver } from '../drivers/ftp/ftp-driver.ts'
 import { LocalDriver } from '../drivers/local/local-driver.ts'
 import { MemoryDriver } from '../drivers/memory-driver.ts'
@@ -99,6 +100,7 @@ const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinit
     build: (config: BuildConfig<'gcs'> & Retried) => new GcsDriver({ ...config, retries: ownRetries(config) }),
   },
   azure: {
+    build: (config: BuildConfig<'azure'> & Retried) => new AzureDriver({ ...config, retries: ownRetries(config) ?? config.retries }),
     required: ['container', ['accountName', 'connectionString', 'endpoint', 'client']],
     conflicts: [
       ['connectionString', 'accountKey'],

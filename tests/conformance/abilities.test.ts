@@ -7,6 +7,7 @@ import { scoped } from '../../src/decorators/scoped.ts'
 import { served } from '../../src/decorators/served.ts'
 import { throttled } from '../../src/decorators/throttled.ts'
 import type { Decorator, Driver } from '../../src/driver.ts'
+import { AzureDriver } from '../../src/drivers/azure/azure-driver.ts'
 import { FtpDriver } from '../../src/drivers/ftp/ftp-driver.ts'
 import { LocalDriver } from '../../src/drivers/local/local-driver.ts'
 import { MemoryDriver } from '../../src/drivers/memory-driver.ts'
@@ -27,6 +28,9 @@ const stack = (driver: Driver, ...decorators: Decorator[]): Driver => decorators
 const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: string])[] = [
   ['memory', memory(), MEMORY],
   ['local', local(), LOCAL],
+  ['azure', new AzureDriver({ container: 'never-asked', accountName: 'nobody' }), `append ${STORE} ${URLS}`],
+  ['azure', new AzureDriver({ container: 'never-asked', accountName: 'nobody', sasToken: 'sig=x' }), `append publicUrl ${STORE}`],
+  ['azure', new AzureDriver({ container: 'never-asked', accountName: 'nobody', versions: true }), `append versions ${STORE} ${URLS}`],
   ['ftp', new FtpDriver({ host: 'never-connected' }), 'visibility directories append rangedRead'],
   ['scoped(memory)', stack(memory(), scoped('a')), MEMORY],
   ['scoped(local)', stack(local(), scoped('a')), LOCAL],

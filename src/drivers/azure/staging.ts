@@ -140,8 +140,8 @@ class Flight {
     return this.#count
   }
 
-  async abort(error: unknown): Promise<void> {
-    this.#fail(error)
+  async abort(reason: unknown): Promise<void> {
+    this.#fail(reason)
     await Promise.allSettled(this.#running)
   }
 
