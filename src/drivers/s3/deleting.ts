@@ -6,6 +6,8 @@ import type { S3Store } from './store.ts'
 
 const MAX_KEYS = 1_000 // S3 API reference, DeleteObjects
 const CONCURRENCY = 4
+/** What XML 1.0 cannot carry, not even escaped. Paths have no control characters. */
+const NOT_IN_XML = /[\ufffe\uffff]/
 
 /** @throws when a request failed as a whole; the others are waited for */
 export async function deleteObjects(store: S3Store, paths: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
@@ -14,20 +16,31 @@ export async function deleteObjects(store: S3Store, paths: readonly string[], op
   const [only] = keys
   if (only === undefined) return []
   if (keys.length === 1) return deleteOne(store, only, options)
-  const batches = Array.from({ length: Math.ceil(keys.length / MAX_KEYS) }, (_, index) =>
-    keys.slice(index * MAX_KEYS, (index + 1) * MAX_KEYS),
-  )
-  const failures: DeleteFailure[][] = batches.map(() => [])
-  const pending = batches.entries()
+  const requests = requestsFor(keys)
+  const failures: (readonly DeleteFailure[])[] = requests.map(() => [])
+  const pending = requests.entries()
   const work = async (): Promise<void> => {
-    for (const [index, batch] of pending) {
-      const failed = await store.requests.deleteMany(batch, options)
-      failures[index] = failed.map(({ key, error }) => ({ path: key, error }))
+    for (const [index, request] of pending) {
+      failures[index] = await (typeof request === 'string' ? deleteOne(store, request, options) : deleteBatch(store, request, options))
     }
   }
-  const workers = await Promise.allSettled(Array.from({ length: Math.min(CONCURRENCY, batches.length) }, work))
+  const workers = await Promise.allSettled(Array.from({ length: Math.min(CONCURRENCY, requests.length) }, work))
   for (const worker of workers) if (worker.status === 'rejected') throw worker.reason
   return failures.flat()
+}
+
+/** Thousands, and by themselves the keys that the body of such a request cannot name. */
+function requestsFor(keys: readonly string[]): readonly (string | readonly string[])[] {
+  const named = keys.filter((key) => !NOT_IN_XML.test(key))
+  const batches = Array.from({ length: Math.ceil(named.length / MAX_KEYS) }, (_, index) =>
+    named.slice(index * MAX_KEYS, (index + 1) * MAX_KEYS),
+  )
+  return [...batches, ...keys.filter((key) => NOT_IN_XML.test(key))]
+}
+
+async function deleteBatch({ requests }: S3Store, keys: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
+  const failures = await requests.deleteMany(keys, options)
+  return failures.map(({ key, error }) => ({ path: key, error }))
 }
 
 async function deleteOne(store: S3Store, key: string, options: DeleteOptions): Promise<readonly DeleteFailure[]> {

@@ -15,6 +15,8 @@ export interface TestStore {
   readonly seed?: Driver | undefined
   /** Makes the store refuse to delete the file at this path from now on, as a permission or a retention rule would. */
   readonly failDeletes?: ((path: string) => void | Promise<void>) | undefined
+  /** Makes the store keep old versions from now on, where it does so only when told, such as a bucket with versioning off. */
+  readonly keepVersions?: (() => void | Promise<void>) | undefined
   /** Names what lies in the store but is no file of the disk: temporary files, open multipart uploads. */
   readonly leftovers?: (() => readonly string[] | Promise<readonly string[]>) | undefined
   /** How many descriptors, sockets or the like are open for the store. */
