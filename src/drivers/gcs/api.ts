@@ -37,11 +37,11 @@ const PROVEN_MS = 60_000
 export class GcsApi {
   readonly settings: GcsSettings
   readonly transport: Transport
-  readonly #now: () => number
+  readonly #now: () => Date
   #connecting: Promise<Connection> | undefined
   #provenAt = Number.NEGATIVE_INFINITY
 
-  constructor(settings: GcsSettings, now: () => number = Date.now) {
+  constructor(settings: GcsSettings, now: () => Date) {
     this.settings = settings
     this.transport = new Transport({ maxSockets: settings.maxSockets, timeoutMs: settings.socketTimeoutMs })
     this.#now = now
@@ -69,7 +69,7 @@ export class GcsApi {
     const answer = await this.transport.exchange(await this.request(call))
     const status = answer.statusCode ?? 0
     if (status < 200 || status > 299) throw await this.failure(answer, call.signal)
-    if (call.bucket === undefined) this.#provenAt = this.#now()
+    if (call.bucket === undefined) this.#provenAt = this.#now().getTime()
     return answer
   }
 
@@ -111,7 +111,7 @@ export class GcsApi {
   async missing(failure: GcsFailure, { missing, bucket, signal }: Pick<ApiCall, 'missing' | 'bucket' | 'signal'>): Promise<unknown> {
     const name = bucket ?? this.settings.bucket
     if (missing === 'bucket') return missingBucket(name, failure)
-    const known = bucket === undefined && this.#now() - this.#provenAt < PROVEN_MS
+    const known = bucket === undefined && this.#now().getTime() - this.#provenAt < PROVEN_MS
     if (known || (await this.hasBucket(name, signal))) return new FileNotFoundError(undefined, { cause: failure })
     return missingBucket(name, failure)
   }
@@ -120,7 +120,7 @@ export class GcsApi {
   async hasBucket(bucket: string, signal: AbortSignal | undefined): Promise<boolean> {
     try {
       await this.json({ path: bucketPath(bucket), query: { fields: 'name' }, missing: 'bucket', bucket, signal })
-      if (bucket === this.settings.bucket) this.#provenAt = this.#now()
+      if (bucket === this.settings.bucket) this.#provenAt = this.#now().getTime()
       return true
     } catch (error) {
       if (!isStorageError(error) || error.code === 'unauthenticated' || error.retryable) throw error

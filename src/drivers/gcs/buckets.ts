@@ -28,10 +28,20 @@ interface BucketResource {
 
 const CONCURRENCY = 16
 
-export function bucketsOf(api: GcsApi): Buckets {
+export interface GcsCreateBucketOptions extends CallOptions {
+  /** `EU`, `europe-west3`, … Default: `US`. */
+  readonly region?: string | undefined
+}
+
+export interface GcsBuckets extends Buckets {
+  /** With uniform access and the storage class that the disk is configured with. @throws FileExistsError when there is one, of whomever */
+  create(name?: string, options?: GcsCreateBucketOptions): Promise<void>
+}
+
+export function bucketsOf(api: GcsApi): GcsBuckets {
   const own = api.settings.bucket
   return {
-    create: async (name = own, { signal } = {}) => create(api, name, signal),
+    create: async (name = own, options = {}) => create(api, name, options),
     list: async ({ signal } = {}) => listBuckets(api, signal),
     exists: async (name = own, { signal } = {}) => {
       signal?.throwIfAborted()
@@ -67,11 +77,12 @@ function setting<Value>(
   }
 }
 
-async function create(api: GcsApi, name: string, signal: AbortSignal | undefined): Promise<void> {
+async function create(api: GcsApi, name: string, { region, signal }: GcsCreateBucketOptions): Promise<void> {
   const { projectId } = await api.connection()
   const { uniformAccess, storageClass } = api.settings
   const json = {
     name,
+    ...(region !== undefined && { location: region }),
     iamConfiguration: { uniformBucketLevelAccess: { enabled: uniformAccess } },
     ...(storageClass !== undefined && { storageClass }),
   }

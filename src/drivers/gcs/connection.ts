@@ -34,12 +34,14 @@ export interface Connection {
 
 /** Emulators take any. */
 const ANONYMOUS_PROJECT = 'emulated'
-const GOOGLE = /(^|\.)googleapis\.com$/
+const GOOGLE = 'https://storage.googleapis.com'
+const GOOGLES = /(^|\.)googleapis\.com$/
 
 export async function connect(settings: GcsSettings): Promise<Connection> {
   const client = (settings.client as Storage | undefined) ?? (await made(settings))
   const auth = client.authClient
-  const { base, address } = placesOf(client, settings.endpoint)
+  const address = addressOf(settings)
+  const base = baseOf(client, settings.endpoint)
   const anonymous = isCustom(client, settings, address)
   return {
     base,
@@ -76,18 +78,23 @@ async function keyIn(file: string): Promise<Readonly<Record<string, unknown>>> {
   return parsedKey(json, `the file of "keyFile", ${quote(file)},`)
 }
 
+/** Where the store is, known without the SDK. */
+export function addressOf({ endpoint, client }: GcsSettings): string {
+  const given = endpoint ?? (client as Storage | undefined)?.apiEndpoint ?? (process.env['STORAGE_EMULATOR_HOST'] || GOOGLE)
+  return (/^https?:\/\//i.test(given) ? given : `https://${given}`).replace(/\/+$/, '')
+}
+
 /** STORAGE_EMULATOR_HOST is an API without the prefix `/storage/v1`, as the SDK has it; `endpoint` has it. */
-function placesOf(client: Storage, endpoint: string | undefined): { readonly base: string; readonly address: string } {
-  if (endpoint !== undefined) return { base: `${endpoint}/storage/v1`, address: endpoint }
-  const address = client.apiEndpoint.replace(/\/+$/, '')
+function baseOf(client: Storage, endpoint: string | undefined): string {
+  if (endpoint !== undefined) return `${endpoint}/storage/v1`
   const base = /^https?:/i.test(client.baseUrl) ? client.baseUrl : `https://${client.baseUrl}`
-  return { base: base.replace(/\/+$/, ''), address }
+  return base.replace(/\/+$/, '')
 }
 
 /** Tokens go to Google only: not to an emulator, unless an injected client says so. */
 function isCustom(client: Storage, settings: GcsSettings, address: string): boolean {
   const host = URL.parse(address)?.hostname ?? ''
-  if (settings.client === undefined) return !GOOGLE.test(host) && client.customEndpoint
+  if (settings.client === undefined) return !GOOGLES.test(host) && client.customEndpoint
   return client.customEndpoint && client.useAuthWithCustomEndpoint !== true
 }
 

@@ -13,9 +13,9 @@ import { wrongLength } from '../../content.ts'
 import { resolveRange } from '../../derive.ts'
 import { createDigest } from '../../digest.ts'
 import type { Body, Range, ReadOptions, ReadResult } from '../../driver.ts'
-import { IntegrityError, UnavailableError } from '../../errors.ts'
+import { IntegrityError, isStorageError, UnavailableError } from '../../errors.ts'
 import { type ApiCall, type GcsApi, objectPath } from './api.ts'
-import { GcsFailure, translate } from './gcs-errors.ts'
+import { GcsFailure, networkFailure, translate } from './gcs-errors.ts'
 import { headerOf } from './http.ts'
 import { conditionOf, factsQuery, type ObjectResource, statOf } from './objects.ts'
 
@@ -156,6 +156,7 @@ async function* chunksOf(reading: Reading, first: IncomingMessage | undefined): 
   const digest = createDigest('crc32c')
   let answer = first
   let offset = start
+  let from = start - 1
   try {
     while (offset < end || answer === first) {
       try {
@@ -168,9 +169,11 @@ async function* chunksOf(reading: Reading, first: IncomingMessage | undefined): 
         if (offset >= end) break
       } catch (error) {
         signal?.throwIfAborted()
-        if (!isCut(error)) throw error
+        if (!isCut(error)) throw translate(isStorageError(error) ? error : networkFailure(error))
       }
       answer.destroy()
+      if (offset === from) throw wrongLength(offset - start, end - start) // twice without a byte
+      from = offset
       answer = await resumed(reading, offset)
     }
     if (crc32c !== undefined && digest.digest('base64') !== crc32c)

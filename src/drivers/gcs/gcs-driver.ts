@@ -9,7 +9,6 @@
  */
 import { contentTypeOf } from '../../content-type.ts'
 import type {
-  Buckets,
   CallOptions,
   Content,
   DeleteFailure,
@@ -33,20 +32,22 @@ import { UnsupportedError } from '../../errors.ts'
 import { encodePath, encodeSegment } from '../../path.ts'
 import { visibilityOf } from './acl.ts'
 import { GcsApi } from './api.ts'
-import { bucketsOf } from './buckets.ts'
+import { bucketsOf, type GcsBuckets } from './buckets.ts'
+import { addressOf } from './connection.ts'
 import { append } from './compose.ts'
 import { copy, move, statObject } from './copying.ts'
 import { deleteMany } from './deleting.ts'
 import { read } from './download.ts'
 import { list } from './listing.ts'
-import { listNames, multipartOf } from './multipart.ts'
-import { conditionOf, nameOf, predefinedAcl, resourceOf, statOf } from './objects.ts'
-import { prune } from './prune.ts'
+import { multipartOf } from './multipart.ts'
+import { conditionOf, nameOf, predefinedAcl, resourceOf } from './objects.ts'
+import { prune, type PruneOptions, type PruneResult } from './prune.ts'
 import { type GcsDriverOptions, settingsOf } from './settings.ts'
 import { sign } from './signing.ts'
 import { upload } from './upload.ts'
+import { type GcsVersion, versions } from './versions.ts'
 
-export type { GcsDriverOptions }
+export type { GcsBuckets, GcsDriverOptions, GcsVersion, PruneOptions, PruneResult }
 
 declare module '../../driver.ts' {
   interface Layers {
@@ -74,13 +75,15 @@ export class GcsDriver implements Driver {
   readonly visibility: VisibilityAbility | undefined
   readonly multipart: MultipartAbility
   /** Buckets of the project. */
-  readonly buckets: Buckets
+  readonly buckets: GcsBuckets
 
   readonly #api: GcsApi
+  readonly #now: () => Date
 
   /** @throws ConfigurationError for what cannot work; nothing is opened or asked for */
-  constructor(options: GcsDriverOptions) {
-    this.#api = new GcsApi(settingsOf(options))
+  constructor(options: GcsDriverOptions, now: () => Date = () => new Date()) {
+    this.#api = new GcsApi(settingsOf(options), now)
+    this.#now = now
     this.visibility = this.#api.settings.uniformAccess ? undefined : visibilityOf(this.#api)
     this.multipart = multipartOf(this.#api)
     this.buckets = bucketsOf(this.#api)
@@ -93,13 +96,12 @@ export class GcsDriver implements Driver {
 
   /** What everybody asks for; whether they may read it is the bucket's, or the file's ACL's, to say. */
   readonly publicUrl = async (path: string): Promise<string> => {
-    const { address } = await this.#api.connection()
-    return `${address}/${encodeSegment(this.#api.settings.bucket)}/${encodePath(nameOf(path))}`
+    return `${addressOf(this.#api.settings)}/${encodeSegment(this.#api.settings.bucket)}/${encodePath(nameOf(path))}`
   }
 
   readonly signUrl = async (path: string, options: SignOptions): Promise<SignedRequest> => {
     const name = nameOf(path)
-    return sign(await this.#api.connection(), { bucket: this.#api.settings.bucket, name, now: new Date() }, options)
+    return sign(await this.#api.connection(), { bucket: this.#api.settings.bucket, name, now: this.#now() }, options)
   }
 
   async stat(path: string, { ifMatch, versionId, signal }: ReadOptions): Promise<FileStat> {
@@ -142,24 +144,20 @@ export class GcsDriver implements Driver {
   }
 
   locate(path: string): Location {
-    const { bucket, endpoint } = this.#api.settings
-    return { store: `gcs:${endpoint ?? 'https://storage.googleapis.com'}/${bucket}`, key: path }
+    return { store: `gcs:${addressOf(this.#api.settings)}/${this.#api.settings.bucket}`, key: path }
   }
 
-  /** Every version of a file that the store keeps, the newest first; the current one is among them. */
-  async versions(path: string, { signal }: CallOptions = {}): Promise<readonly FileStat[]> {
-    const name = nameOf(path)
-    const found = await listNames(this.#api, name, { versions: true, signal })
-    const own = found.filter((resource) => resource.name === name)
-    return own.map((resource) => statOf(path, resource)).sort((a, b) => Number(BigInt(b.versionId ?? 0) - BigInt(a.versionId ?? 0)))
+  /** The versions of a file, the newest first. A deleted file has old versions only. */
+  versions(path: string, options: CallOptions = {}): AsyncGenerator<GcsVersion, void, undefined> {
+    return versions(this.#api, path, options)
   }
 
   /**
    * Removes what killed processes left in `.stowage/`: parts of uploads that nobody completed, and additions. Sessions of resumable
-   * uploads end by themselves after a week. @returns how many were removed
+   * uploads end by themselves after a week.
    */
-  async pruneIncompleteUploads({ olderThan, signal }: CallOptions & { readonly olderThan: Date }): Promise<number> {
-    return prune(this.#api, { olderThan, signal })
+  async pruneIncompleteUploads(options: PruneOptions): Promise<PruneResult> {
+    return prune(this.#api, options, this.#now())
   }
 
   async close(): Promise<void> {

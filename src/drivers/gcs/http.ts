@@ -48,9 +48,15 @@ export class Transport {
     const all = length === undefined ? headers : { ...headers, 'content-length': String(length) }
     return new Promise((resolve, reject) => {
       const call = request(url, { method, headers: all, agent: this.#agent(secure), ...(signal && { signal }) })
-      call.setTimeout(this.#timeoutMs, () => call.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' })))
+      let answered: IncomingMessage | undefined
+      call.setTimeout(this.#timeoutMs, () => {
+        // A reader who takes his time is not the store's silence.
+        const waiting = answered === undefined || answered.readableLength === 0
+        if (waiting) call.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }))
+      })
       call.on('error', (error) => reject(signal?.aborted ? signal.reason : networkFailure(error)))
       call.on('response', (answer) => {
+        answered = answer
         answer.on('error', () => undefined) // met by whoever reads it; nobody may be
         resolve(answer)
       })

@@ -127,14 +127,14 @@ function listParts(api: GcsApi, { uploadId, signal }: Upload): Promise<readonly 
 export async function listNames(
   api: GcsApi,
   prefix: string,
-  { versions, signal }: CallOptions & { readonly versions?: boolean },
+  { versions, endOffset, signal }: CallOptions & { readonly versions?: boolean; readonly endOffset?: string },
 ): Promise<readonly ObjectResource[]> {
   const found: ObjectResource[] = []
   let pageToken: string | undefined
   do {
     const page = await api.json<{ items?: readonly ObjectResource[]; nextPageToken?: string }>({
       path: `${bucketPath(api.settings.bucket)}/o`,
-      query: { prefix, versions, pageToken, fields: `items(${FACTS}),nextPageToken` },
+      query: { prefix, versions, endOffset, pageToken, fields: `items(${FACTS}),nextPageToken` },
       missing: 'bucket',
       signal,
     })

@@ -11,6 +11,8 @@ export interface ObjectResource extends ContentHeaders {
   readonly size?: string
   readonly updated?: string
   readonly timeCreated?: string
+  /** Of a version that is not the current one any more. */
+  readonly timeDeleted?: string
   readonly generation?: string
   readonly crc32c?: string
   readonly metadata?: Readonly<Record<string, string>>
@@ -20,7 +22,7 @@ export interface ObjectResource extends ContentHeaders {
 
 /** The members that make a stat, and what tells versions apart. */
 export const FACTS =
-  'name,size,updated,timeCreated,generation,contentType,cacheControl,contentDisposition,contentEncoding,contentLanguage,metadata,storageClass,crc32c'
+  'name,size,updated,timeCreated,timeDeleted,generation,contentType,cacheControl,contentDisposition,contentEncoding,contentLanguage,metadata,storageClass,crc32c'
 
 /** What to ask for to know all facts. ACLs cost a permission of their own, so they are asked for only where a disk has them. */
 export function factsQuery(acl: boolean): Query {
