@@ -41,6 +41,7 @@ export type { AzureDriver } from './drivers/azure/azure-driver.ts'
 export type { FtpDriver } from './drivers/ftp/ftp-driver.ts'
 export type { LocalDriver } from './drivers/local/local-driver.ts'
 export type { MemoryDriver } from './drivers/memory-driver.ts'
+export type { S3Driver } from './drivers/s3/s3-driver.ts'
 export {
   ConfigurationError,
   type ErrorCode,

@@ -18,6 +18,7 @@ import { AzureDriver } from '../drivers/azure/azure-driver.ts'
 import { FtpDriver } from '../drivers/ftp/ftp-driver.ts'
 import { LocalDriver } from '../drivers/local/local-driver.ts'
 import { MemoryDriver } from '../drivers/memory-driver.ts'
+import { S3Driver, type S3DriverOptions } from '../drivers/s3/s3-driver.ts'
 import { ConfigurationError, quote } from '../errors.ts'
 import { encodePath, normalizePath } from '../path.ts'
 import type { BuiltInConfigs, DiskConfig, DiskReference, Flag, Numeric, RetryConfig, ServeConfig } from './disk-config.ts'
@@ -78,16 +79,21 @@ const CLIENT_OR_KEYS = [
   ['credentials', 'token'],
 ] as const
 
+/** Who repeats calls above the driver wants each to be made once. */
+function s3Driver(preset?: S3DriverOptions['preset']): (config: Omit<S3DriverOptions, 'preset'> & Retried) => S3Driver {
+  return (config) => new S3Driver({ ...config, preset, retries: ownRetries(config) ?? config.retries })
+}
+
 const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinition, 'keys'> } = {
   local: { required: ['root'], build: (config: BuildConfig<'local'>) => new LocalDriver(config) },
   memory: { required: [], build: () => new MemoryDriver() },
-  s3: { required: ['bucket'], conflicts: CLIENT_OR_KEYS },
-  minio: { required: ['bucket', ['endpoint', 'client']], conflicts: CLIENT_OR_KEYS },
-  r2: { required: ['bucket', ['accountId', 'endpoint', 'client']], conflicts: CLIENT_OR_KEYS },
-  spaces: { required: ['bucket', ['region', 'endpoint', 'client']], conflicts: CLIENT_OR_KEYS },
-  wasabi: { required: ['bucket'], conflicts: CLIENT_OR_KEYS },
-  b2: { required: ['bucket', ['region', 'endpoint', 'client']], conflicts: CLIENT_OR_KEYS },
-  supabase: { required: ['bucket', ['endpoint', 'client']], conflicts: CLIENT_OR_KEYS },
+  s3: { required: ['bucket'], conflicts: CLIENT_OR_KEYS, build: s3Driver() },
+  minio: { required: ['bucket', ['endpoint', 'client']], conflicts: CLIENT_OR_KEYS, build: s3Driver('minio') },
+  r2: { required: ['bucket', ['accountId', 'endpoint', 'client']], conflicts: CLIENT_OR_KEYS, build: s3Driver('r2') },
+  spaces: { required: ['bucket', ['region', 'endpoint', 'client']], conflicts: CLIENT_OR_KEYS, build: s3Driver('spaces') },
+  wasabi: { required: ['bucket'], conflicts: CLIENT_OR_KEYS, build: s3Driver('wasabi') },
+  b2: { required: ['bucket', ['region', 'endpoint', 'client']], conflicts: CLIENT_OR_KEYS, build: s3Driver('b2') },
+  supabase: { required: ['bucket', ['endpoint', 'client']], conflicts: CLIENT_OR_KEYS, build: s3Driver('supabase') },
   gcs: {
     required: ['bucket'],
     conflicts: [

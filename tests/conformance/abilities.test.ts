@@ -11,6 +11,7 @@ import { AzureDriver } from '../../src/drivers/azure/azure-driver.ts'
 import { FtpDriver } from '../../src/drivers/ftp/ftp-driver.ts'
 import { LocalDriver } from '../../src/drivers/local/local-driver.ts'
 import { MemoryDriver } from '../../src/drivers/memory-driver.ts'
+import { S3Driver, type S3DriverOptions } from '../../src/drivers/s3/s3-driver.ts'
 import { FakeDisk } from '../../src/testing/fake-disk.ts'
 import { faulty } from '../../src/testing/faulty.ts'
 
@@ -20,9 +21,12 @@ const MEMORY = `visibility directories multipart append ${STORE}`
 const LOCAL = `visibility directories append ${STORE}`
 const URLS = 'publicUrl signUrl temporaryUrl temporaryUploadUrl'
 
+const S3 = `multipart ${URLS} ${STORE} versions`
+
 const url = served({ disk: 'a', secret: 'a secret of the kit' })
 const memory = (): Driver => new MemoryDriver()
 const local = (): Driver => new LocalDriver({ root: 'never-made' })
+const s3 = (options: Partial<S3DriverOptions> = {}): Driver => new S3Driver({ bucket: 'never-asked', ...options })
 const stack = (driver: Driver, ...decorators: Decorator[]): Driver => decorators.reduce((inner, decorate) => decorate(inner), driver)
 
 const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: string])[] = [
@@ -32,6 +36,20 @@ const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: strin
   ['azure', new AzureDriver({ container: 'never-asked', accountName: 'nobody', sasToken: 'sig=x' }), `append publicUrl ${STORE}`],
   ['azure', new AzureDriver({ container: 'never-asked', accountName: 'nobody', versions: true }), `append versions ${STORE} ${URLS}`],
   ['ftp', new FtpDriver({ host: 'never-connected' }), 'visibility directories append rangedRead'],
+  ['s3', s3(), S3],
+  ['s3', s3({ acl: true }), `visibility ${S3}`],
+  ['s3:minio', s3({ preset: 'minio', endpoint: 'https://minio.example.com' }), S3],
+  ['s3:r2', s3({ preset: 'r2', accountId: 'a' }), S3.replace('publicUrl ', '').replace(' versions', '')],
+  ['s3:spaces', s3({ preset: 'spaces', region: 'fra1' }), S3.replace('ifAbsent ifMatch ', '')],
+  ['s3:wasabi', s3({ preset: 'wasabi' }), S3.replace('ifAbsent ifMatch ', '')],
+  ['s3:b2', s3({ preset: 'b2', region: 'eu-central-003' }), S3.replace('ifAbsent ifMatch ', '')],
+  [
+    's3:supabase',
+    s3({ preset: 'supabase', endpoint: 'https://a.supabase.co/storage/v1/s3' }),
+    S3.replace('ifAbsent ifMatch ', '').replace(' versions', ''),
+  ],
+  ['scoped(s3)', stack(s3(), scoped('a')), S3],
+  ['retrying(faulty(s3))', stack(faulty(s3()), retrying()), S3],
   ['scoped(memory)', stack(memory(), scoped('a')), MEMORY],
   ['scoped(local)', stack(local(), scoped('a')), LOCAL],
   ['retrying(memory)', stack(memory(), retrying()), MEMORY],

@@ -15,15 +15,20 @@ import type { S3Store } from './store.ts'
 const CONFLICT_ATTEMPTS = 4
 const CONFLICT_WAIT_MS = 100
 
+/** What is to be put, and where. */
+export interface KeyedPut extends PutRequest {
+  readonly key: string
+}
+
 export function isConditional({ ifAbsent, ifMatch }: ConditionRequest): boolean {
   return ifAbsent === true || ifMatch !== undefined
 }
 
 /** @throws FileExistsError or PreconditionFailedError when the condition is lost */
-export async function putConditionally(store: S3Store, key: string, bytes: Uint8Array, request: PutRequest): Promise<Written> {
+export async function putConditionally(store: S3Store, bytes: Uint8Array, request: KeyedPut): Promise<Written> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await store.requests.put(key, bytes, request)
+      return await store.requests.put(request.key, bytes, request)
     } catch (error) {
       if (!isStorageError(error)) throw error
       // Amazon asks to try again: neither of the writers that met has to have won.
@@ -32,8 +37,7 @@ export async function putConditionally(store: S3Store, key: string, bytes: Uint8
         request.signal?.throwIfAborted()
         continue
       }
-      const own =
-        error.code === 'precondition_failed' && attemptsOf(error) > 1 ? await writtenBefore(store, key, bytes, request) : undefined
+      const own = error.code === 'precondition_failed' && attemptsOf(error) > 1 ? await writtenBefore(store, bytes, request) : undefined
       if (own !== undefined) return own
       throw conditionLost(error, request)
     }
@@ -41,7 +45,7 @@ export async function putConditionally(store: S3Store, key: string, bytes: Uint8
 }
 
 /** What an earlier attempt of the same request wrote, if the file is that. */
-async function writtenBefore(store: S3Store, key: string, bytes: Uint8Array, { signal }: PutRequest): Promise<Written | undefined> {
+async function writtenBefore(store: S3Store, bytes: Uint8Array, { key, signal }: KeyedPut): Promise<Written | undefined> {
   const head = await store.head(key, { signal }).catch(() => undefined)
   if (head === undefined) return undefined
   const digest = createDigest('md5')

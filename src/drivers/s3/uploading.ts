@@ -7,12 +7,11 @@
  * What is sent is always bytes, so a part that failed is sent again without asking the source.
  */
 import type { Content, WriteOptions, WriteResult } from '../../driver.ts'
-import { isConditional, putConditionally } from './conditions.ts'
+import { isConditional, type KeyedPut, putConditionally } from './conditions.ts'
 import { newObject } from './facts.ts'
 import { checkKey } from './keys.ts'
 import { PartReader } from './part-reader.ts'
 import { concurrencyFor, partSizeOf } from './part-sizes.ts'
-import type { PutRequest } from './requests.ts'
 import type { S3Store } from './store.ts'
 import { type SendPart, Upload } from './upload.ts'
 
@@ -21,35 +20,35 @@ export async function writeObject(store: S3Store, path: string, content: Content
   const key = checkKey(path)
   options.signal?.throwIfAborted()
   const { ifAbsent, ifMatch, checksum } = options
-  const request: PutRequest = { ...(await newObject(path, options, store.settings)), ifAbsent, ifMatch, checksum }
-  if (content.bytes === undefined) return writeStream(store, key, content, request)
-  if (content.bytes.byteLength <= store.settings.partSize) return putWhole(store, key, content.bytes, request)
-  return writeLargeBytes(store, key, content.bytes, request)
+  const request: KeyedPut = { key, ...(await newObject(path, options, store.settings)), ifAbsent, ifMatch, checksum }
+  if (content.bytes === undefined) return writeStream(store, content, request)
+  if (content.bytes.byteLength <= store.settings.partSize) return putWhole(store, content.bytes, request)
+  return writeLargeBytes(store, content.bytes, request)
 }
 
-async function putWhole(store: S3Store, key: string, bytes: Uint8Array, request: PutRequest): Promise<WriteResult> {
-  const written = await (isConditional(request) ? putConditionally(store, key, bytes, request) : store.requests.put(key, bytes, request))
+async function putWhole(store: S3Store, bytes: Uint8Array, request: KeyedPut): Promise<WriteResult> {
+  const written = await (isConditional(request) ? putConditionally(store, bytes, request) : store.requests.put(request.key, bytes, request))
   return { size: bytes.byteLength, ...written }
 }
 
-async function writeLargeBytes(store: S3Store, key: string, bytes: Uint8Array, request: PutRequest): Promise<WriteResult> {
+async function writeLargeBytes(store: S3Store, bytes: Uint8Array, request: KeyedPut): Promise<WriteResult> {
   const { settings } = store
   const size = partSizeOf({ partSize: settings.partSize, size: bytes.byteLength, unequal: true })(1)
-  return uploading(new Upload(store, key, request), async (upload) => {
+  return uploading(new Upload(store, request.key, request), async (upload) => {
     for (let number = 1, start = 0; start < bytes.byteLength; number++, start += size) {
       await upload.send(partOf(store, number, bytes.subarray(start, start + size)), settings.partConcurrency)
     }
   })
 }
 
-async function writeStream(store: S3Store, key: string, content: Content, request: PutRequest): Promise<WriteResult> {
+async function writeStream(store: S3Store, content: Content, request: KeyedPut): Promise<WriteResult> {
   const { settings } = store
   const sizeOf = partSizeOf({ partSize: settings.partSize, size: content.size, unequal: settings.features.unequalParts })
   const reader = new PartReader(content.stream())
   try {
     const first = await reader.first(sizeOf(1), content.size, request.signal)
-    if (first.byteLength < sizeOf(1) || !(await reader.more(request.signal))) return await putWhole(store, key, first, request)
-    return await uploading(new Upload(store, key, request), (upload) => sendParts({ store, upload, reader, sizeOf }, first))
+    if (first.byteLength < sizeOf(1) || !(await reader.more(request.signal))) return await putWhole(store, first, request)
+    return await uploading(new Upload(store, request.key, request), (upload) => sendParts({ store, upload, reader, sizeOf }, first))
   } finally {
     await reader.release()
   }

@@ -77,29 +77,17 @@ describe('built-in drivers', () => {
     })
   })
 
-  it.each([
-    's3',
-    'minio',
-    'r2',
-    'spaces',
-    'wasabi',
-    'b2',
-    'supabase',
-    'gcs',
-    'azure',
-    'encrypted',
-    'cached',
-    'cdn',
-    'fallback',
-    'mirrored',
-  ])('%s is declared, and says that it is not built yet', (driver) => {
-    const keys = { bucket: 'b', container: 'c', host: 'h', endpoint: 'https://e', disk: 'other', key: 'k', url: 'https://u' }
-    const own = Object.keys(definitionOf(driver)?.keys ?? {})
-    const given = Object.entries({ ...keys, fallbacks: ['other'], mirrors: ['other'] }).filter(([key]) => own.includes(key))
-    expect(refusal({ driver, ...Object.fromEntries(given) })).toBe(
-      `disk "a": driver "${driver}" is not built yet in this version of Stowage: see "Drivers" in its README`,
-    )
-  })
+  it.each(['gcs', 'azure', 'encrypted', 'cached', 'cdn', 'fallback', 'mirrored'])(
+    '%s is declared, and says that it is not built yet',
+    (driver) => {
+      const keys = { bucket: 'b', container: 'c', host: 'h', endpoint: 'https://e', disk: 'other', key: 'k', url: 'https://u' }
+      const own = Object.keys(definitionOf(driver)?.keys ?? {})
+      const given = Object.entries({ ...keys, fallbacks: ['other'], mirrors: ['other'] }).filter(([key]) => own.includes(key))
+      expect(refusal({ driver, ...Object.fromEntries(given) })).toBe(
+        `disk "a": driver "${driver}" is not built yet in this version of Stowage: see "Drivers" in its README`,
+      )
+    },
+  )
 
   it('are all named', () => {
     expect(builtInNames()).toHaveLength(19)
@@ -152,7 +140,7 @@ describe('a required key that is missing', () => {
 
   it('is none where something else will do', () => {
     expect(refusal({ driver: 'encrypted', disk: 'other', keys: { k: 'x' } })).toContain('not built yet')
-    expect(refusal({ driver: 'r2', bucket: 'b', client: {} })).toContain('not built yet')
+    expect(built({ driver: 'r2', bucket: 'b', client: { send: () => undefined } }).name).toBe('s3:r2')
   })
 })
 
