@@ -11,7 +11,6 @@ import type { CallOptions } from '../../driver.ts'
 import { InvalidArgumentError, PartialFailureError, type PathFailure } from '../../errors.ts'
 import type { AskOptions, S3Access } from './access.ts'
 import { ask, codeOf } from './ask.ts'
-import { unescaped } from './sdk-shapes.ts'
 
 const ABORTS_AT_ONCE = 8
 
@@ -68,20 +67,19 @@ export async function* openUploads(
   const { bucket = access.settings.bucket } = call
   let markers: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined = {}
   while (markers !== undefined) {
-    const input = { Bucket: bucket, Prefix: prefix, EncodingType: 'url' as const, ...markers }
+    // Without `encoding-type`: radosgw encodes then, and does not say so.
+    const input = { Bucket: bucket, Prefix: prefix, ...markers }
     const output: ListMultipartUploadsCommandOutput = await ask(
       access,
       ({ client, sdk }, http) => client.send(new sdk.ListMultipartUploadsCommand(input), http),
       call,
     )
-    const decode = output.EncodingType === 'url' ? unescaped : (text: string): string => text
     yield (output.Uploads ?? []).map(({ Key = '', UploadId = '', Initiated = new Date() }) => ({
-      path: decode(Key),
+      path: Key,
       uploadId: UploadId,
       started: Initiated,
     }))
-    markers =
-      output.IsTruncated === true ? { KeyMarker: decode(output.NextKeyMarker ?? ''), UploadIdMarker: output.NextUploadIdMarker } : undefined
+    markers = output.IsTruncated === true ? { KeyMarker: output.NextKeyMarker, UploadIdMarker: output.NextUploadIdMarker } : undefined
   }
 }
 

@@ -159,7 +159,7 @@ async function signedForm(signer: Signer, key: string, { options, settings, expi
   }
   const conditions = [
     { bucket: settings.bucket },
-    ...Object.entries(fields).map(([name, value]) => ['eq', `$${name}`, value]),
+    ...Object.entries(fields).map(([name, value]) => ({ [name]: value })),
     ['content-length-range', minSize, maxSize],
   ]
   const policy = Buffer.from(JSON.stringify({ expiration: expiresAt.toISOString(), conditions })).toString('base64')

@@ -227,18 +227,16 @@ describe('upload forms', () => {
     const { conditions } = JSON.parse(Buffer.from(fields['Policy'] ?? '', 'base64').toString()) as { conditions: unknown[] }
     expect(conditions).toEqual([
       { bucket: 'b-1' },
-      ['eq', '$key', 'a.txt'],
-      ['eq', '$Content-Type', 'text/csv'],
-      ['eq', '$x-amz-meta-by', 'ada'],
-      ['eq', '$X-Amz-Algorithm', 'AWS4-HMAC-SHA256'],
-      ['eq', '$X-Amz-Credential', 'AKIDEXAMPLE/20261121/eu-west-1/s3/aws4_request'],
-      ['eq', '$X-Amz-Date', '20261121T140912Z'],
-      ['eq', '$X-Amz-Security-Token', 't'],
+      { key: 'a.txt' },
+      { 'Content-Type': 'text/csv' },
+      { 'x-amz-meta-by': 'ada' },
+      { 'X-Amz-Algorithm': 'AWS4-HMAC-SHA256' },
+      { 'X-Amz-Credential': 'AKIDEXAMPLE/20261121/eu-west-1/s3/aws4_request' },
+      { 'X-Amz-Date': '20261121T140912Z' },
+      { 'X-Amz-Security-Token': 't' },
       ['content-length-range', 1, 1_000],
     ])
-    const named = conditions.flatMap((condition) =>
-      Array.isArray(condition) && condition[0] === 'eq' ? [String(condition[1]).slice(1)] : [],
-    )
+    const named = conditions.slice(1, -1).flatMap((condition) => Object.keys(condition as object))
     expect(Object.keys(fields).toSorted()).toEqual([...named, 'Policy', 'X-Amz-Signature'].toSorted())
   })
 
