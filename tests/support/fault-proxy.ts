@@ -39,6 +39,8 @@ export interface Fault {
   readonly stallResponse?: number
   /** The answer's body comes this slowly. */
   readonly dripBytesPerSecond?: number
+  /** The server does what it was asked for, and the connection is reset in place of its answer. */
+  readonly loseAnswer?: boolean
   /** The answer comes that much later. */
   readonly delayMs?: number
   /** The proxy answers, after it read the request; the server does not see it. */
@@ -141,6 +143,10 @@ async function serve(upstream: Upstream, { request, response, fault }: Exchange 
     atEnd: () => closed(socket),
   })
   const answer = await upstream.send({ request, response }, sent)
+  if (fault.loseAnswer === true) {
+    answer.destroy()
+    await cut(socket)
+  }
   if (fault.delayMs !== undefined) await sleep(fault.delayMs, undefined, { ref: false })
   answerLike(answer, response)
   const received = shaped(answer, {

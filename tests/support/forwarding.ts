@@ -109,9 +109,15 @@ export async function pump(
 ): Promise<void> {
   for await (const chunk of body) {
     if (to.destroyed) return
-    if (!to.write(chunk)) await Promise.race([once(to, 'drain'), once(to, 'close')])
+    if (!to.write(chunk)) await drained(to)
   }
   to.end()
+}
+
+async function drained(to: NodeJS.WritableStream): Promise<void> {
+  const waiting = new AbortController()
+  await Promise.race(['drain', 'close'].map((event) => once(to, event, { signal: waiting.signal })))
+  waiting.abort()
 }
 
 /** Begins to answer as the server did. */

@@ -9,6 +9,7 @@
  */
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import { types } from 'node:util'
 import type * as Sdk from '@aws-sdk/client-s3'
 import { importPeer } from '../../peers.ts'
 import type { S3Settings } from './settings.ts'
@@ -65,6 +66,7 @@ export class S3Connection {
     const httpAgent = new HttpAgent({ keepAlive: true, maxSockets })
     const httpsAgent = new HttpsAgent({ ...tls, keepAlive: true, maxSockets })
     const client = new sdk.S3Client(clientConfig(this.#settings, { httpAgent, httpsAgent }))
+    if (!(httpAgent instanceof Object)) keepErrors(client)
     const release = (): void => {
       client.destroy()
       httpAgent.destroy()
@@ -72,6 +74,25 @@ export class S3Connection {
     }
     return { sdk, client, release }
   }
+}
+
+/**
+ * Jest runs code in a realm of its own, where Node's errors are no `instanceof Error`. The SDK then puts a bare one in their place,
+ * and the code is lost: so they are made anew before its retries see them.
+ */
+function keepErrors(client: Sdk.S3Client): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args)
+      } catch (error) {
+        if (error instanceof Error || !types.isNativeError(error)) throw error
+        const { message, name } = error as Error
+        throw Object.assign(new Error(message), error, { name })
+      }
+    },
+    { step: 'finalizeRequest', priority: 'low', name: 'keepErrors' },
+  )
 }
 
 interface Agents {

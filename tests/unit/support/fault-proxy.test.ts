@@ -154,6 +154,12 @@ describe('a fault proxy', () => {
     while (proxy.connections.open > 0) await sleep(1)
   })
 
+  it('loses an answer', async () => {
+    proxy.inject({}, { loseAnswer: true })
+    await expect(get()).rejects.toMatchObject({ code: 'ECONNRESET' })
+    expect(seen).toHaveLength(1)
+  })
+
   it('drips', async () => {
     proxy.inject({}, { dripBytesPerSecond: BODY.length * 10 })
     const response = await ask()
