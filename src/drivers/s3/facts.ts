@@ -23,7 +23,7 @@ export function objectOptions(options: WriteOptions, settings: S3Settings): Obje
     contentDisposition,
     contentEncoding,
     contentLanguage,
-    storageClass,
+    storageClass: settings.features.storageClasses ? storageClass : undefined, // advisory, too
     signal,
     metadata: metadata && encodeMetadata(metadata),
     tags: settings.features.tags ? tags : undefined, // advisory: left out where there are none

@@ -21,8 +21,6 @@ export interface S3Features {
   readonly ifAbsent: boolean
   /** `If-Match` on writes. */
   readonly ifMatch: boolean
-  /** Both of them on CopyObject, about the target. */
-  readonly copyConditions: boolean
   /** Addresses that anyone may read public objects at, without a `url` in the configuration. */
   readonly publicUrl: boolean
   /** The parts of a multipart upload may differ in size. */
@@ -63,7 +61,6 @@ const ALL: S3Features = {
   postPolicy: true,
   ifAbsent: true,
   ifMatch: true,
-  copyConditions: true,
   publicUrl: true,
   unequalParts: true,
   storageClasses: true,
@@ -71,7 +68,7 @@ const ALL: S3Features = {
 }
 
 /** Conditions that a store does not document are not sent: one that is ignored would overwrite. */
-const UNCONDITIONAL = { ifAbsent: false, ifMatch: false, copyConditions: false }
+const UNCONDITIONAL = { ifAbsent: false, ifMatch: false }
 
 /** Amazon S3, and any other store: what it lacks, it has to say itself. */
 const AMAZON: Profile = {
@@ -88,7 +85,7 @@ const PRESETS: Readonly<Record<S3Preset, Profile>> = {
   // MinIO, "S3 API Compatibility": no GetObjectAcl and PutObjectAcl.
   minio: { ...AMAZON, name: 'minio', features: { ...ALL, acl: false }, pathStyle: true, region: 'us-east-1' },
 
-  // Cloudflare, "S3 API compatibility" and "Conditional operations": conditions of copies have headers of their own (cf-copy-…).
+  // Cloudflare, "S3 API compatibility" and "Conditional operations".
   r2: {
     ...AMAZON,
     name: 'r2',
@@ -98,7 +95,6 @@ const PRESETS: Readonly<Record<S3Preset, Profile>> = {
       tags: false,
       versions: false,
       postPolicy: false,
-      copyConditions: false,
       publicUrl: false,
       unequalParts: false,
       encryption: { store: false, kms: false, customer: true },

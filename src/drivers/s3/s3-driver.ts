@@ -7,6 +7,7 @@
  */
 import { moveByCopy } from '../../derive.ts'
 import type {
+  CallOptions,
   Content,
   DeleteFailure,
   DeleteOptions,
@@ -25,6 +26,8 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../../driver.ts'
+import { S3ObjectAcls } from './acl.ts'
+import { S3Buckets } from './buckets.ts'
 import { S3Connection } from './client.ts'
 import { copyObject } from './copying.ts'
 import { deleteObjects } from './deleting.ts'
@@ -34,6 +37,7 @@ import { checkKey } from './keys.ts'
 import { listObjects } from './listing.ts'
 import { locationOf } from './location.ts'
 import { multipartOf } from './multipart.ts'
+import { type PruneOptions, type PruneResult, pruneIncompleteUploads } from './prune.ts'
 import { ReadAhead } from './read-ahead.ts'
 import { SdkRequests } from './sdk-requests.ts'
 import { type S3DriverOptions, type S3Settings, settingsOf } from './settings.ts'
@@ -41,9 +45,17 @@ import { presign } from './signing.ts'
 import { S3Store } from './store.ts'
 import { writeObject } from './uploading.ts'
 import { publicUrl } from './urls.ts'
+import { type S3Version, versions } from './versions.ts'
 import { visibilityOf } from './visibility.ts'
 
+export type { S3Acl, S3AclOptions, S3AclPermission, S3CannedAcl, S3Grant, S3Grantee, S3ObjectAcls } from './acl.ts'
+export type { S3BucketEncryption } from './bucket-settings.ts'
+export type { S3BucketInfo, S3Buckets, S3CreateBucketOptions } from './buckets.ts'
+export type { S3LifecycleRule } from './lifecycle.ts'
+export type { S3Preset } from './presets.ts'
+export type { IncompleteUpload, PruneOptions, PruneResult } from './prune.ts'
 export type { S3Credentials, S3DriverOptions, S3Identity } from './settings.ts'
+export type { S3Version } from './versions.ts'
 
 declare module '../../driver.ts' {
   interface Layers {
@@ -62,6 +74,10 @@ export class S3Driver implements Driver {
   readonly multipart: MultipartAbility
   readonly append = undefined
   readonly publicUrl: ((path: string) => Promise<string>) | undefined
+  /** Administration of buckets; names default to the disk's own. */
+  readonly buckets: S3Buckets
+  /** The ACLs of files, as lists of grants. */
+  readonly acl: S3ObjectAcls
 
   readonly #settings: S3Settings
   readonly #connection: S3Connection
@@ -79,6 +95,8 @@ export class S3Driver implements Driver {
     this.supports = supportsOf(settings)
     this.visibility = settings.acl ? visibilityOf(this.#store) : undefined
     this.multipart = multipartOf(this.#store)
+    this.buckets = new S3Buckets(this.#connection, settings)
+    this.acl = new S3ObjectAcls(this.#connection, settings)
     const hasUrls = settings.features.publicUrl || settings.url !== undefined
     this.publicUrl = hasUrls ? (path) => publicUrl(this.#connection, settings, checkKey(path)) : undefined
   }
@@ -117,6 +135,16 @@ export class S3Driver implements Driver {
   async move(from: string, to: string, options: WriteOptions): Promise<void> {
     checkKey(to)
     await moveByCopy(this, checkKey(from), to, options)
+  }
+
+  /** The versions of a file, the newest first. @throws UnsupportedError, at the first step, where the store has none */
+  versions(path: string, options: CallOptions = {}): AsyncIterable<S3Version> {
+    return versions({ connection: this.#connection, settings: this.#settings }, path, options)
+  }
+
+  /** Aborts uploads that were begun before a time and never completed: they cost like files. @throws PartialFailureError */
+  pruneIncompleteUploads(options: PruneOptions): Promise<PruneResult> {
+    return pruneIncompleteUploads({ connection: this.#connection, settings: this.#settings }, options)
   }
 
   locate(path: string): Location {

@@ -141,7 +141,7 @@ export function settingsOf(options: S3DriverOptions, env: Environment = process.
     ...places(options, profile, endpoint),
     pathStyle: options.pathStyle ?? profile.pathStyle,
     acl: options.acl ?? false,
-    storageClass: options.storageClass,
+    storageClass: profile.features.storageClasses ? options.storageClass : undefined,
     ...encryption(options, profile),
     checksums:
       (options.checksums ?? (endpoint === undefined ? 'whenSupported' : 'whenRequired')) === 'whenRequired'

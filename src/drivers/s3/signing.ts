@@ -127,10 +127,10 @@ function queryOf(parameters: Readonly<Record<string, string | undefined>>): stri
 /** What an upload has to say of itself, by header. */
 function uploadHeaders({ contentType, metadata = {} }: SignOptions, settings: S3Settings): Readonly<Record<string, string>> {
   const named = Object.entries(encodeMetadata(metadata)).map(([name, value]) => [`x-amz-meta-${name}`, value] as const)
-  const { storageClass, serverSideEncryption, kmsKeyId, features } = settings
+  const { storageClass, serverSideEncryption, kmsKeyId } = settings
   return {
     ...(contentType !== undefined && { 'content-type': contentType }),
-    ...(storageClass !== undefined && features.storageClasses && { 'x-amz-storage-class': storageClass }),
+    ...(storageClass !== undefined && { 'x-amz-storage-class': storageClass }),
     ...(serverSideEncryption !== undefined && { 'x-amz-server-side-encryption': serverSideEncryption }),
     ...(kmsKeyId !== undefined && { 'x-amz-server-side-encryption-aws-kms-key-id': kmsKeyId }),
     ...Object.fromEntries(named),

@@ -8,6 +8,7 @@
 import type { ListObjectVersionsCommandOutput } from '@aws-sdk/client-s3'
 import type { CallOptions } from '../../driver.ts'
 import { UnsupportedError } from '../../errors.ts'
+import { normalizeFilePath } from '../../path.ts'
 import type { AskOptions, S3Access } from './access.ts'
 import { ask } from './ask.ts'
 import { checkKey } from './keys.ts'
@@ -29,7 +30,7 @@ export interface S3Version {
 /** @throws UnsupportedError, at the first step, where the store has no versions */
 export async function* versions(access: S3Access, path: string, { signal }: CallOptions = {}): AsyncGenerator<S3Version, void, undefined> {
   if (!access.settings.features.versions) throw new UnsupportedError(`${access.settings.name} has no versions`)
-  const key = checkKey(path)
+  const key = checkKey(normalizeFilePath(path))
   for await (const page of objectPages(access, { operation: 'list', path, signal, prefix: key })) {
     for (const { key: found, versionId = 'null', ...version } of page) {
       if (found === key) yield { versionId, ...version }
