@@ -52,7 +52,7 @@ export async function removeTree(
 ): Promise<number> {
   let deleted = 0
   for (let attempt = 1; ; attempt++) {
-    deleted += await emptyDirectory(session, key, { signal })
+    deleted += await emptyDirectory(session, key, { signal, plain: attempt > 1 })
     if (keep) return deleted
     try {
       await session.command(`RMD ${key}`, signal)
@@ -65,9 +65,10 @@ export async function removeTree(
   }
 }
 
-async function emptyDirectory(session: Session, key: string, { signal }: CallOptions): Promise<number> {
+async function emptyDirectory(session: Session, key: string, options: CallOptions & { readonly plain: boolean }): Promise<number> {
+  const { signal } = options
   let deleted = 0
-  for (const { name, type } of (await readDirectory(session, key, { signal })) ?? []) {
+  for (const { name, type } of (await readDirectory(session, key, options)) ?? []) {
     const inner = joinKey(key, name)
     if (type === 'directory') {
       deleted += await removeTree(session, inner, { signal })

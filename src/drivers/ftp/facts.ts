@@ -19,6 +19,8 @@ export interface Fact {
   readonly size: number | undefined
   readonly modified: Date | undefined
   readonly visibility: Visibility | undefined
+  /** Mode 0777, as links have it: ProFTPD tells the type of what a link leads to, and the size of the link itself. */
+  readonly mayBeLink: boolean
 }
 
 const OTHERS_READ = 0o004
@@ -48,13 +50,14 @@ function parseFactLine(line: string): Fact | undefined {
   const type = facts.get('type')?.toLowerCase()
   if (type === undefined || type === 'cdir' || type === 'pdir') return undefined
   const size = Number(facts.get('size'))
-  const mode = facts.get('unix.mode')
+  const mode = Number.parseInt(facts.get('unix.mode') ?? '', 8)
   return {
     name: line.slice(space + 1),
     type: type === 'file' ? 'file' : type === 'dir' ? 'directory' : 'other',
     size: Number.isSafeInteger(size) ? size : undefined,
     modified: parseTime(facts.get('modify') ?? ''),
-    visibility: mode === undefined ? undefined : visibilityOf(Number.parseInt(mode, 8)),
+    visibility: Number.isNaN(mode) ? undefined : visibilityOf(mode),
+    mayBeLink: (mode & 0o777) === 0o777,
   }
 }
 
@@ -75,6 +78,7 @@ export function parseListing(text: string, parseList: (text: string) => FileInfo
     size: info.size,
     modified: undefined,
     visibility: info.permissions === undefined ? undefined : visibilityOf(info.permissions.world),
+    mayBeLink: false,
   }))
 }
 

@@ -36,7 +36,7 @@ export async function lookAtFile(session: Session, key: string, { signal }: Call
     const reply = await session.ask(`MLST ${key}`, signal)
     const fact = reply && parseMlst(reply.message)
     if (fact !== undefined && fact.type !== 'file') throw new FileNotFoundError()
-    if (fact?.size !== undefined && fact.modified !== undefined) {
+    if (fact?.size !== undefined && fact.modified !== undefined && !fact.mayBeLink) {
       return { size: fact.size, modified: fact.modified, visibility: fact.visibility }
     }
     if (reply === undefined) throw await absence(session, key, { signal })

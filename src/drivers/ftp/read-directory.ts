@@ -3,9 +3,16 @@ import type { CallOptions } from '../../driver.ts'
 import { type Fact, parseFacts, parseListing } from './facts.ts'
 import type { Session } from './session.ts'
 
-/** Everything but `.` and `..`; undefined where no directory is, or none that we may see. */
-export async function readDirectory(session: Session, key: string, { signal }: CallOptions): Promise<Fact[] | undefined> {
-  if (session.dialect.facts) {
+/**
+ * Everything but `.` and `..`; undefined where no directory is, or none that we may see.
+ * @param plain by LIST in any case: some servers leave links that lead nowhere out of MLSD
+ */
+export async function readDirectory(
+  session: Session,
+  key: string,
+  { signal, plain = false }: CallOptions & { readonly plain?: boolean | undefined },
+): Promise<Fact[] | undefined> {
+  if (session.dialect.facts && !plain) {
     const bytes = await session.receive(`MLSD ${key}`, signal)
     return bytes === undefined ? undefined : parseFacts(decoded(bytes))
   }

@@ -140,7 +140,7 @@ export async function renameOver(
   try {
     await rename()
   } catch (error) {
-    if (!isRefused(error) || error.verb !== 'RNTO') throw error
+    if (!isRefused(error, 450, 550, 552, 553) || error.verb !== 'RNTO') throw error
     const kind = await kindOf(session, to, { signal })
     if (kind === 'directory') throw new FileExistsError('a directory is in the way', { cause: error })
     if (kind === undefined) await makeDirectories(session, parentKey(to), { signal })
