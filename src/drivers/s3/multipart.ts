@@ -23,7 +23,7 @@ export function multipartOf(store: S3Store): MultipartAbility {
     },
     list: async (path: string, uploadId: string, options: CallOptions): Promise<readonly UploadedPart[]> => {
       const parts = await requests.listParts({ key: checkKey(path), uploadId }, options)
-      return parts.map(({ number, size, etag }) => ({ number, size, etag: quoted(etag) }))
+      return parts.map(({ number, size, etag }) => ({ number, size, etag }))
     },
     complete: async (path: string, uploadId: string, parts: readonly UploadedPart[], options: WriteOptions): Promise<WriteResult> => {
       if (parts.length === 0) throw new InvalidArgumentError('an upload is made of at least one part')
@@ -40,9 +40,4 @@ export function multipartOf(store: S3Store): MultipartAbility {
       }
     },
   }
-}
-
-/** Some stores list etags without the quotes that they answer uploads with. */
-function quoted(etag: string): string {
-  return etag.startsWith('"') ? etag : `"${etag}"`
 }

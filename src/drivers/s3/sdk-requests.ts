@@ -33,7 +33,18 @@ import type {
 } from './requests.ts'
 import { errorOfCode, translated } from './s3-errors.ts'
 import { api, type S3Api } from './sdk.ts'
-import { checksumInput, conditions, copySource, encryptionOf, headOf, objectInput, unescaped, unquoted, writtenOf } from './sdk-shapes.ts'
+import {
+  checksumInput,
+  conditions,
+  copySource,
+  encryptionOf,
+  headOf,
+  objectInput,
+  quoted,
+  unescaped,
+  unquoted,
+  writtenOf,
+} from './sdk-shapes.ts'
 import type { S3Settings } from './settings.ts'
 
 const EVERYBODY = 'http://acs.amazonaws.com/groups/global/AllUsers'
@@ -73,7 +84,13 @@ export class SdkRequests implements S3Requests {
   async get(key: string, { versionId, ifMatch, range, signal }: ReadRequest): Promise<ObjectResponse> {
     const input = { ...this.#at(key), ...this.#encryption.read, VersionId: versionId, IfMatch: unquoted(ifMatch), Range: range }
     const output = await this.#send(({ sdk }) => new sdk.GetObjectCommand(input), signal)
-    return { ...headOf(output), stream: output.Body as unknown as Readable }
+    const stream = output.Body as unknown as Readable
+    try {
+      return { ...headOf(output), stream }
+    } catch (error) {
+      stream.destroy()
+      throw error
+    }
   }
 
   async put(key: string, bytes: Uint8Array, options: PutRequest): Promise<Written> {
@@ -116,7 +133,7 @@ export class SdkRequests implements S3Requests {
         key: decode(Key),
         size: Size,
         lastModified: LastModified,
-        etag: ETag,
+        etag: quoted(ETag),
       })),
       prefixes: (output.CommonPrefixes ?? []).map(({ Prefix = '' }) => decode(Prefix)),
       truncated: output.IsTruncated === true,
@@ -169,8 +186,8 @@ export class SdkRequests implements S3Requests {
 
   async uploadPart(address: PartAddress, bytes: Uint8Array, { signal }: CallOptions): Promise<Part> {
     const input = { ...this.#part(address), ...this.#encryption.read, Body: asBuffer(bytes) }
-    const { ETag = '', ChecksumCRC32 } = await this.#send(({ sdk }) => new sdk.UploadPartCommand(input), signal)
-    return { number: address.number, etag: ETag, size: bytes.byteLength, crc32: ChecksumCRC32 }
+    const { ETag, ChecksumCRC32 } = await this.#send(({ sdk }) => new sdk.UploadPartCommand(input), signal)
+    return { number: address.number, etag: quoted(ETag) ?? '', size: bytes.byteLength, crc32: ChecksumCRC32 }
   }
 
   async copyPart(address: PartAddress, { key, start, end, ifMatch }: PartSource, { signal }: CallOptions): Promise<Part> {
@@ -183,7 +200,7 @@ export class SdkRequests implements S3Requests {
       CopySourceIfMatch: unquoted(ifMatch),
     }
     const { CopyPartResult = {} } = await this.#send(({ sdk }) => new sdk.UploadPartCopyCommand(input), signal)
-    return { number: address.number, etag: CopyPartResult.ETag ?? '', size: end - start, crc32: CopyPartResult.ChecksumCRC32 }
+    return { number: address.number, etag: quoted(CopyPartResult.ETag) ?? '', size: end - start, crc32: CopyPartResult.ChecksumCRC32 }
   }
 
   async listParts({ key, uploadId }: UploadAddress, { signal }: CallOptions): Promise<readonly Part[]> {
@@ -192,8 +209,8 @@ export class SdkRequests implements S3Requests {
     do {
       const input = { ...this.#at(key), UploadId: uploadId, PartNumberMarker: marker }
       const output = await this.#send(({ sdk }) => new sdk.ListPartsCommand(input), signal)
-      for (const { PartNumber = 0, Size = 0, ETag = '', ChecksumCRC32 } of output.Parts ?? []) {
-        parts.push({ number: PartNumber, size: Size, etag: ETag, crc32: ChecksumCRC32 })
+      for (const { PartNumber = 0, Size = 0, ETag, ChecksumCRC32 } of output.Parts ?? []) {
+        parts.push({ number: PartNumber, size: Size, etag: quoted(ETag) ?? '', crc32: ChecksumCRC32 })
       }
       marker = output.IsTruncated === true ? output.NextPartNumberMarker : undefined
     } while (marker !== undefined)

@@ -1,7 +1,8 @@
 /** What goes into the SDK's commands and comes out of them, in its own names. Pure: nothing here sends anything. */
 import type * as Sdk from '@aws-sdk/client-s3'
 import type { Checksum } from '../../driver.ts'
-import { encodePath } from '../../path.ts'
+import { UnavailableError } from '../../errors.ts'
+import { encodePath, encodeSegment } from '../../path.ts'
 import type { ConditionRequest, ObjectHead, ObjectRequest, Written } from './requests.ts'
 import type { S3Settings } from './settings.ts'
 
@@ -29,8 +30,15 @@ export function objectInput(options: ObjectRequest, settings: S3Settings): Objec
     ContentType: options.contentType,
     Metadata: options.metadata,
     StorageClass: (options.storageClass ?? settings.storageClass) as Sdk.StorageClass | undefined,
-    Tagging: options.tags === undefined ? undefined : new URLSearchParams(options.tags).toString(),
+    Tagging: options.tags && taggingOf(options.tags),
   }
+}
+
+/** As a query, but with %20 for a space: radosgw keeps a plus sign as it is. */
+function taggingOf(tags: Readonly<Record<string, string>>): string {
+  return Object.entries(tags)
+    .map(([name, value]) => `${encodeSegment(name)}=${encodeSegment(value)}`)
+    .join('&')
 }
 
 type Encryption = Pick<Sdk.PutObjectCommandInput, 'ServerSideEncryption' | 'SSEKMSKeyId'> & CustomerKey
@@ -73,6 +81,12 @@ export function unquoted(etag: string | undefined): string | undefined {
   return etag?.replace(/^"(.*)"$/, '$1')
 }
 
+/** As HTTP has them: some stores leave the quotes out of what is XML. Undefined for the empty one that radosgw gives a new upload. */
+export function quoted(etag: string | undefined): string | undefined {
+  if (etag === undefined || etag === '') return undefined
+  return /^(W\/)?".*"$/.test(etag) ? etag : `"${etag}"`
+}
+
 const CHECKSUM_HEADERS = {
   md5: 'ContentMD5',
   crc32: 'ChecksumCRC32',
@@ -100,7 +114,7 @@ export function unescaped(text: string): string {
 }
 
 export function writtenOf({ ETag, VersionId }: { ETag?: string | undefined; VersionId?: string | undefined }): Written {
-  return { etag: ETag === '' ? undefined : ETag, versionId: versionOf(VersionId) }
+  return { etag: quoted(ETag), versionId: versionOf(VersionId) }
 }
 
 /** `null` is the version of a file that was written without versioning. */
@@ -125,12 +139,18 @@ type HeadOutput = Pick<
   | 'VersionId'
 >
 
+/** @throws UnavailableError when the answer does not say how long it is: what came could not be told from what was cut */
 export function headOf(output: HeadOutput): ObjectHead {
+  if (output.ContentLength === undefined) {
+    throw new UnavailableError('the answer has no Content-Length: something between the store and this process takes it out', {
+      retryable: false,
+    })
+  }
   return {
-    contentLength: output.ContentLength ?? 0,
+    contentLength: output.ContentLength,
     contentRange: output.ContentRange,
     lastModified: output.LastModified ?? new Date(0),
-    etag: output.ETag,
+    etag: quoted(output.ETag),
     versionId: versionOf(output.VersionId),
     storageClass: output.StorageClass,
     metadata: output.Metadata ?? {},

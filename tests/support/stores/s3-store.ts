@@ -11,10 +11,10 @@ export interface TestBucket {
   readonly name: string
   readonly client: S3
   /** What a driver of this bucket is made with. */
-  options(more?: Partial<S3DriverOptions>): S3DriverOptions
+  readonly options: (more?: Partial<S3DriverOptions>) => S3DriverOptions
   /** Keys of uploads that are neither complete nor aborted. */
-  openUploads(): Promise<readonly string[]>
-  remove(): Promise<void>
+  readonly openUploads: () => Promise<readonly string[]>
+  readonly remove: () => Promise<void>
 }
 
 const clients = new Map<string, S3>()
