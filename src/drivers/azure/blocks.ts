@@ -1,13 +1,14 @@
 /**
  * A body cut into blocks, as staged uploads need them.
  *
- *   chunks ──gather──▶ block₀ block₁ …        8 MiB each; twice that after 5,000 blocks, and so on: 50,000 hold all that Azure takes
+ *   chunks ──gather──▶ block₀ block₁ …        5 MiB each; twice that after 5,000 blocks, and so on: 50,000 hold all that Azure takes
  *
  * Streams are gathered into a few buffers that go round, so that memory does not grow with the file. What is in memory already is
  * cut without copying.
  */
 import { createHash } from 'node:crypto'
 import type { Content } from '../../driver.ts'
+import { inviteCollection } from './minor-collections.ts'
 
 export interface Block {
   readonly bytes: Buffer
@@ -16,8 +17,8 @@ export interface Block {
 }
 
 const MiB = 1024 * 1024
-/** Also the most that goes up in one request where the size is not known: one more, and blocks are staged. */
-export const BLOCK_BYTES: number = 8 * MiB
+/** More than 4 MiB, from where on Azure writes blocks faster; also the most that goes up in one request where the size is not known: one more, and blocks are staged. */
+export const BLOCK_BYTES: number = 5 * MiB
 const FIRST_BYTES = 64 * 1024
 const BLOCKS_OF_ONE_SIZE = 5_000
 /** Scalability targets for Blob storage: 4,000 MiB a block. */
@@ -55,6 +56,7 @@ async function* gathered(source: AsyncIterable<Uint8Array>): AsyncGenerator<Bloc
     return { bytes: whole.subarray(0, length), release: () => void free.push(whole) }
   }
   for await (const chunk of source) {
+    inviteCollection(chunk.byteLength)
     for (let taken = 0; taken < chunk.byteLength; ) {
       const limit = blockBytes(index)
       if (filled === buffer.byteLength) buffer = enlarged(buffer, { index, wanted: chunk.byteLength - taken, limit, free })

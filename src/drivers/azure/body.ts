@@ -1,9 +1,9 @@
 /**
  * The bytes of one version of a blob.
  *
- *   first answer ──▶ ▓▓▓▓ │▒▒▒│▒▒▒│▒▒▒│…        then segments of 4 MiB, fetched ahead and handed out in order
+ *   first answer ──▶ ▓▓▓▓ │▒▒▒│▒▒▒│▒▒▒│…        then segments of 2 MiB, fetched ahead and handed out in order
  *
- * How many are fetched at once grows from one to six, and only when the reader had to wait: whoever reads slowly holds one
+ * How many are fetched at once grows from one to four, and only when the reader had to wait: whoever reads slowly holds one
  * connection. A body that is given up, before or after its first byte, gives its sockets back.
  */
 import type { Body } from '../../driver.ts'
@@ -11,10 +11,10 @@ import { type BlobVersion, destroy, fill, type Span, streamed } from './ranges.t
 
 /** How much the first request asks for, at most: all of a small file. */
 export const FIRST_BYTES: number = 8 * 1024 * 1024
-const SEGMENT_BYTES = 4 * 1024 * 1024
-const MAX_AHEAD = 6
+const SEGMENT_BYTES = 2 * 1024 * 1024
+const MAX_AHEAD = 4
 /** Chunks that are handed out, so that readers' buffers stay small. */
-const CHUNK_BYTES = 1024 * 1024
+const CHUNK_BYTES = 256 * 1024
 
 /** What was answered already, and the span that the whole body is. */
 export interface Beginning {
@@ -110,17 +110,20 @@ export class BlobBody implements Body, AsyncIterator<Uint8Array, undefined> {
   async *#readAhead(): AsyncGenerator<Uint8Array, undefined> {
     const segments = this.#segments().values()
     const ahead: Segment[] = []
+    const free: Buffer[] = []
     for (let most = 1; ; ) {
       while (ahead.length < most) {
         const { done, value } = segments.next()
         if (done === true) break
-        ahead.push(new Segment(this.#version, value, this.#signal))
+        ahead.push(new Segment(this.#version, value, { buffer: free.pop(), signal: this.#signal }))
       }
       const segment = ahead.shift()
       if (segment === undefined) return
       if (!segment.arrived) most = Math.min(MAX_AHEAD, most * 2)
       const bytes = await segment.bytes
-      for (let start = 0; start < bytes.byteLength; start += CHUNK_BYTES) yield bytes.subarray(start, start + CHUNK_BYTES)
+      // Copies, so that the segment's buffer can be filled again: few large buffers that stay, and small ones that die young.
+      for (let start = 0; start < bytes.byteLength; start += CHUNK_BYTES) yield Buffer.from(bytes.subarray(start, start + CHUNK_BYTES))
+      free.push(segment.buffer)
     }
   }
 
@@ -131,11 +134,13 @@ export class BlobBody implements Body, AsyncIterator<Uint8Array, undefined> {
 
 /** A part of the body on its way. */
 class Segment {
+  readonly buffer: Buffer
   readonly bytes: Promise<Buffer>
   arrived = false
 
-  constructor(version: BlobVersion, span: Span, signal: AbortSignal) {
-    const into = Buffer.allocUnsafeSlow(span.end - span.start)
+  constructor(version: BlobVersion, span: Span, { buffer, signal }: { readonly buffer: Buffer | undefined; readonly signal: AbortSignal }) {
+    this.buffer = buffer ?? Buffer.allocUnsafeSlow(SEGMENT_BYTES)
+    const into = this.buffer.subarray(0, span.end - span.start)
     this.bytes = fill(version, span, { into, signal }).then(() => {
       this.arrived = true
       return into

@@ -2,7 +2,7 @@
  * Writing: one Put Blob where that is enough, else staged blocks and a commit.
  *
  *   in memory, up to 32 MiB ─────────────┐
- *   a stream that ends within 8 MiB ─────┴▶ Put Blob                           atomic; blocks of others are discarded by it
+ *   a stream that ends within 5 MiB ─────┴▶ Put Blob                           atomic; blocks of others are discarded by it
  *   everything else ──▶ Put Block × n ──▶ Put Block List (conditions, headers) atomic; nobody sees blocks before
  *
  * Uploads to one blob share its uncommitted blocks, and whoever commits discards those of the others. An upload that lost its
@@ -19,7 +19,7 @@ import { type BlobOptions, blobOptions, quoted } from './facts.ts'
 import { Staging } from './staging.ts'
 
 /** In memory already, so that one request has no disadvantage but that it cannot go on where it broke off. */
-const SINGLE_BYTES = 4 * BLOCK_BYTES
+const SINGLE_BYTES = 32 * 1024 * 1024
 const UPLOADS = 5
 
 /** Where a file is written. */
