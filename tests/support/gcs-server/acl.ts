@@ -1,7 +1,7 @@
 /** Access control lists of objects and buckets, the predefined ones, and the refusal of all of them where access is uniform. */
-import { bucketOf, type Call, type Handler, allow, objectOf, ok, ownerOf, publicAccessPrevented, readJson, type Reply } from './call.ts'
+import { bucketOf, type Call, type Handler, allow, objectOf, ok, publicAccessPrevented, readJson, type Reply } from './call.ts'
 import { GcsError, invalid, notFound, required } from './errors.ts'
-import type { Grant, Json, StoredBucket, StoredObject } from './model.ts'
+import { type Grant, type Json, type StoredBucket, type StoredObject, textOf } from './model.ts'
 import { checkPreconditions } from './preconditions.ts'
 import { bucketGrant, defaultGrant, isUniform, objectGrant, PROJECT_NUMBER } from './resources.ts'
 
@@ -91,11 +91,11 @@ function grantOf({ entity, role }: Json, fallback?: string): Grant {
   if (typeof entity !== 'string' || entity === '') throw required('entity')
   const given = role ?? fallback
   if (given === undefined) throw required('role')
-  if (!['OWNER', 'READER', 'WRITER'].includes(String(given))) throw invalid(`Invalid argument: role ${String(given)}`)
+  if (!['OWNER', 'READER', 'WRITER'].includes(textOf(given))) throw invalid(`Invalid argument: role ${textOf(given)}`)
   if (!/^(allUsers|allAuthenticatedUsers|(user|group|domain|project-(owners|editors|viewers))-.+)$/.test(entity)) {
     throw invalid(`Could not parse access control entity: ${entity}`)
   }
-  return { entity, role: String(given) }
+  return { entity, role: textOf(given) }
 }
 
 function checkPublic(bucket: StoredBucket, list: readonly Grant[]): readonly Grant[] {
@@ -211,8 +211,3 @@ function handlers(find: Find): AclHandlers {
 export const objectAclHandlers: AclHandlers = handlers(objectAclOf)
 export const bucketAclHandlers: AclHandlers = handlers((call, names) => bucketAclOf(call, names, false))
 export const defaultAclHandlers: AclHandlers = handlers((call, names) => bucketAclOf(call, names, true))
-
-/** The owner a new object gets. */
-export function ownerGrant(call: Call): Grant {
-  return { entity: ownerOf(call), role: 'OWNER' }
-}

@@ -26,7 +26,7 @@ export async function answer(state: State, { req, res, isTrusted, context }: Req
   const fault = isControl ? undefined : takeFault(state, req.method ?? 'GET', url)
   res.on('error', () => {}) // The caller went away.
   // Whoever stops reading still wants to answer.
-  req[Symbol.asyncIterator] = () => req.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>
+  req[Symbol.asyncIterator] = () => req.iterator({ destroyOnReturn: false })
   try {
     if (isControl) return await send(req, res, { status: 200, json: await control(context.controls, path, req) })
     if (fault !== undefined) await suffer(fault, req)
@@ -113,7 +113,7 @@ async function send(req: IncomingMessage, res: ServerResponse, reply: Reply): Pr
 
 /** Header values as bytes of UTF-8. */
 function encoded(headers: NonNullable<Reply['headers']>): Record<string, string | number | string[]> {
-  const bytes = (value: string): string => (/[^\x00-\xff]/.test(value) ? Buffer.from(value).toString('latin1') : value)
+  const bytes = (value: string): string => (/[\u0100-\uffff]/.test(value) ? Buffer.from(value).toString('latin1') : value)
   const all = Object.entries(headers).map(([name, value]) => {
     return [name, typeof value === 'string' ? bytes(value) : typeof value === 'number' ? value : [...value]] as const
   })

@@ -9,7 +9,7 @@ import { createGunzip } from 'node:zlib'
 import type { Call, Reply } from './call.ts'
 import { crc32cText } from './checksums.ts'
 import { rangeNotSatisfiable } from './errors.ts'
-import type { StoredObject } from './model.ts'
+import { type StoredObject, textOf } from './model.ts'
 import { etagOf } from './resources.ts'
 
 /** From `start` up to, not including, `end`. */
@@ -21,7 +21,7 @@ interface Range {
 export function download(call: Call, object: StoredObject, api: 'json' | 'xml'): Reply {
   const { body, settings } = object
   const isGzip = settings['contentEncoding'] === 'gzip'
-  const isFinal = /no-transform/i.test(String(settings['cacheControl'] ?? ''))
+  const isFinal = /no-transform/i.test(textOf(settings['cacheControl']))
   const acceptsGzip = /\bgzip\b/i.test(String(call.headers['accept-encoding'] ?? ''))
   const headers = headersOf(object, api)
   if (isGzip && !acceptsGzip && !isFinal) {
@@ -54,7 +54,7 @@ export function requestedRange(header: string | undefined, size: number): Range 
 
 function headersOf(object: StoredObject, api: 'json' | 'xml'): Readonly<Record<string, string>> {
   const { body, generation, metageneration, settings, storageClass } = object
-  const text = (field: string): string => String(settings[field] ?? '')
+  const text = (field: string): string => textOf(settings[field])
   const sums = [`crc32c=${crc32cText(body.crc32c)}`, ...(body.md5 === undefined ? [] : [`md5=${body.md5}`])]
   const md5Hex = body.md5 === undefined ? undefined : Buffer.from(body.md5, 'base64').toString('hex')
   const all: Readonly<Record<string, string>> = {

@@ -143,7 +143,7 @@ function decodeToken(text: string | null): PageToken | undefined {
   if (text === null || text === '') return undefined
   try {
     const [name, isPrefix, generation] = JSON.parse(Buffer.from(text, 'base64url').toString()) as readonly [string, boolean, number]
-    if (typeof name === 'string' && typeof generation === 'number') return { name, isPrefix: isPrefix === true, generation }
+    if (typeof name === 'string' && typeof generation === 'number') return { name, isPrefix, generation }
   } catch {
     // Said below.
   }

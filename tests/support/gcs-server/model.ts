@@ -7,6 +7,11 @@ import type { Body } from './body-store.ts'
 /** JSON as it came. */
 export type Json = Readonly<Record<string, unknown>>
 
+/** A field of JSON as text; what is none is shown as JSON. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value)
+}
+
 export interface Grant {
   readonly entity: string
   readonly role: string

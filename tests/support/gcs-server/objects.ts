@@ -17,7 +17,7 @@ import {
 } from './call.ts'
 import { crc32cText } from './checksums.ts'
 import { conditionNotMet, forbidden, invalid, noSuchBucket, notModified } from './errors.ts'
-import type { Json, StoredBucket, StoredObject } from './model.ts'
+import { type Json, type StoredBucket, type StoredObject, textOf } from './model.ts'
 import { checkPreconditions, whole } from './preconditions.ts'
 import { etagOf, isUniform, keepsVersions, objectResource } from './resources.ts'
 import { checkHolds, checkName, checkStorageClass, patchedSettings, settingsOf } from './settings.ts'
@@ -79,10 +79,10 @@ function defaultKey({ settings }: StoredBucket): string | undefined {
 function checkSums({ crc32c, md5Hash }: Json, body: Body): void {
   const sum = crc32cText(body.crc32c)
   if (crc32c !== undefined && crc32c !== null && crc32c !== sum) {
-    throw invalid(`Provided CRC32C "${String(crc32c)}" doesn't match calculated CRC32C "${sum}".`)
+    throw invalid(`Provided CRC32C "${textOf(crc32c)}" doesn't match calculated CRC32C "${sum}".`)
   }
   if (md5Hash !== undefined && md5Hash !== null && body.md5 !== undefined && md5Hash !== body.md5) {
-    throw invalid(`Provided MD5 hash "${String(md5Hash)}" doesn't match calculated MD5 hash "${body.md5}".`)
+    throw invalid(`Provided MD5 hash "${textOf(md5Hash)}" doesn't match calculated MD5 hash "${body.md5}".`)
   }
 }
 

@@ -27,6 +27,16 @@ export interface Route {
 const META = ['ifMetagenerationMatch', 'ifMetagenerationNotMatch']
 const GENERATIONS = ['ifGenerationMatch', 'ifGenerationNotMatch', ...META]
 const SOURCES = ['ifSourceGenerationMatch', 'ifSourceGenerationNotMatch', 'ifSourceMetagenerationMatch', 'ifSourceMetagenerationNotMatch']
+const LISTED = ['prefix', 'delimiter', 'startOffset', 'endOffset', 'matchGlob', 'includeTrailingDelimiter', 'versions']
+const COPIED = [
+  'sourceBucket',
+  'sourceObject',
+  'sourceGeneration',
+  'destinationBucket',
+  'destinationObject',
+  'destinationPredefinedAcl',
+  'destinationKmsKeyName',
+]
 const BILLED = ['userProject']
 const CONTEXTS = ['dropContextGroups']
 
@@ -36,10 +46,7 @@ const OBJECTS: readonly Route[] = [
     method: 'GET',
     path: 'b/:bucket/o',
     handle: listObjects,
-    honoured: [
-      ...['bucket', 'prefix', 'delimiter', 'startOffset', 'endOffset', 'matchGlob', 'includeTrailingDelimiter', 'versions'],
-      ...['maxResults', 'pageToken', 'projection'],
-    ],
+    honoured: ['bucket', ...LISTED, 'maxResults', 'pageToken', 'projection'],
     ignored: BILLED,
     refused: ['softDeleted', 'filter', 'includeFoldersAsPrefixes'],
   },
@@ -89,10 +96,7 @@ const OBJECTS: readonly Route[] = [
     method: 'POST',
     path: 'b/:bucket/o/:object/copyTo/b/:toBucket/o/:toObject',
     handle: copying.copyObject,
-    honoured: [
-      ...['sourceBucket', 'sourceObject', 'sourceGeneration', 'destinationBucket', 'destinationObject', 'destinationPredefinedAcl'],
-      ...['destinationKmsKeyName', 'projection', ...GENERATIONS, ...SOURCES],
-    ],
+    honoured: [...COPIED, 'projection', ...GENERATIONS, ...SOURCES],
     ignored: BILLED,
   },
   {
@@ -100,10 +104,7 @@ const OBJECTS: readonly Route[] = [
     method: 'POST',
     path: 'b/:bucket/o/:object/rewriteTo/b/:toBucket/o/:toObject',
     handle: copying.rewriteObject,
-    honoured: [
-      ...['sourceBucket', 'sourceObject', 'sourceGeneration', 'destinationBucket', 'destinationObject', 'destinationPredefinedAcl'],
-      ...['destinationKmsKeyName', 'projection', 'maxBytesRewrittenPerCall', 'rewriteToken', ...GENERATIONS, ...SOURCES],
-    ],
+    honoured: [...COPIED, 'projection', 'maxBytesRewrittenPerCall', 'rewriteToken', ...GENERATIONS, ...SOURCES],
     ignored: BILLED,
     refused: CONTEXTS,
   },

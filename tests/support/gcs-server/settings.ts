@@ -1,6 +1,6 @@
 /** The part of an object's resource that its owner may set, how PATCH and PUT change it, and what Cloud Storage refuses in it. */
 import { forbidden, GcsError, invalid } from './errors.ts'
-import type { Json, StoredBucket, StoredObject } from './model.ts'
+import { type Json, type StoredBucket, type StoredObject, textOf } from './model.ts'
 import { time } from './resources.ts'
 
 const TEXT = ['cacheControl', 'contentDisposition', 'contentEncoding', 'contentLanguage', 'contentType', 'customTime'] as const
@@ -29,7 +29,7 @@ export function patchedSettings(current: Json, patch: Json): Json {
   for (const field of TEXT) setField(settings, patch, field, 'string')
   for (const field of FLAGS) setField(settings, patch, field, 'boolean')
   setField(settings, patch, 'retention', 'object')
-  if (settings['customTime'] !== undefined) settings['customTime'] = timestamp(String(settings['customTime']))
+  if (settings['customTime'] !== undefined) settings['customTime'] = timestamp(textOf(settings['customTime']))
   patchMetadata(settings, patch['metadata'])
   return settings
 }
@@ -74,7 +74,7 @@ export function checkName(name: string): void {
 /** @throws 400 */
 export function checkStorageClass(name: unknown): string {
   if (typeof name === 'string' && STORAGE_CLASSES.includes(name)) return name
-  throw new GcsError(400, { reason: 'invalid', message: `Invalid argument: storage class ${String(name)}`, xmlCode: 'InvalidStorageClass' })
+  throw new GcsError(400, { reason: 'invalid', message: `Invalid argument: storage class ${textOf(name)}`, xmlCode: 'InvalidStorageClass' })
 }
 
 /** Refuses what would take away a version that is held back. @throws 403 */

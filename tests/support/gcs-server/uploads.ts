@@ -2,7 +2,7 @@
 import type { Body } from './body-store.ts'
 import { bucketOf, type Call, type Handler, ok, parseJson, readJson, readText, type Reply, type Upload } from './call.ts'
 import { badUpload, GcsError, invalid, required } from './errors.ts'
-import type { Json, StoredObject } from './model.ts'
+import { type Json, type StoredObject, textOf } from './model.ts'
 import { boundaryOf, multipart } from './multipart.ts'
 import { checkUpload, commitObject, hashesOf, shown } from './objects.ts'
 import { beginResumable } from './resumable.ts'
@@ -16,6 +16,7 @@ export const insertObject: Handler = (call, names) => {
       return insertMultipart(call, bucket)
     case 'resumable':
       return insertResumable(call, bucket)
+    case null:
     default:
       throw new GcsError(400, {
         reason: 'badRequest',
@@ -73,7 +74,7 @@ function uploadOf(call: Call, bucket: string, given: Json): Upload {
   const inBody = given['name']
   if (inQuery !== null && inBody !== undefined && inBody !== inQuery) {
     throw invalid(
-      `Value '${String(inBody)}' in content does not agree with value '${inQuery}'. This can happen when a value set through a parameter is inconsistent with a value set in the request.`,
+      `Value '${textOf(inBody)}' in content does not agree with value '${inQuery}'. This can happen when a value set through a parameter is inconsistent with a value set in the request.`,
     )
   }
   const name = inQuery ?? inBody

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { startAzurite } from './azurite.ts'
 import { startClamd } from './clamd.ts'
 import { startSharedCertificates } from './certificates.ts'
+import { startGcs } from './gcs-server.ts'
 import { startTime, sweep } from './processes.ts'
 import { startProftpd } from './proftpd.ts'
 import { startRadosgw } from './radosgw.ts'
@@ -19,6 +20,7 @@ const SERVERS: Readonly<Record<string, Start>> = {
   azurite: startAzurite,
   certificates: startSharedCertificates,
   clamd: startClamd,
+  gcs: startGcs,
   proftpd: startProftpd,
   radosgw: startRadosgw,
   redis: startRedis,
