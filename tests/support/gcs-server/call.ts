@@ -187,7 +187,7 @@ export async function readJson({ req }: Call): Promise<Json> {
 
 export function parseJson(text: string): Json {
   try {
-    const value: unknown = JSON.parse(text)
+    const value: unknown = JSON.parse(text) ?? {} // Clients in Go send `null` for nothing.
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json
   } catch {
     // Said below.

@@ -41,7 +41,7 @@ export async function continueResumable(call: Call): Promise<Reply> {
   if (call.method === 'DELETE') return await cancel(session)
   if (session.state === 'cancelled') throw badUpload('Upload was cancelled.', 499)
   const range = contentRange(call)
-  if (session.state === 'open' && range.start === undefined && range.total === undefined) return progress(session)
+  if (session.state === 'open' && range.start === undefined && range.total === undefined) return progress(call, session)
   // Requests for one session take turns.
   const before = session.busy
   let done = (): void => {}
@@ -98,7 +98,7 @@ async function advance(call: Call, session: UploadSession, range: ContentRange):
     writer.dropTail()
     throw error
   }
-  if (!isLast(range, writer.size)) return partial(session, start)
+  if (!isLast(range, writer.size)) return partial(call, session, start)
   return await finish(call, session)
 }
 
@@ -120,7 +120,7 @@ function isLast({ start, last, total }: ContentRange, size: number): boolean {
   return start !== undefined && last === undefined
 }
 
-function partial(session: UploadSession, start: number): Reply {
+function partial(call: Call, session: UploadSession, start: number): Reply {
   const { writer } = session
   const received = writer.size - start
   if (received > 0 && received < BLOCK) {
@@ -130,12 +130,14 @@ function partial(session: UploadSession, start: number): Reply {
     )
   }
   writer.dropTail()
-  return progress(session)
+  return progress(call, session)
 }
 
-function progress({ writer }: UploadSession): Reply {
+/** 308; for clients whose HTTP library takes that for a redirect, and who say so, 200 with a header. */
+function progress({ headers }: Call, { writer }: UploadSession): Reply {
   const range = writer.kept === 0 ? {} : { range: `bytes=0-${writer.kept - 1}` }
-  return { status: 308, headers: { ...range, 'content-length': 0 } }
+  if (headers['x-guploader-no-308'] !== 'yes') return { status: 308, headers: { ...range, 'content-length': 0 } }
+  return { status: 200, headers: { ...range, 'x-http-status-code-override': '308', 'content-length': 0 } }
 }
 
 /** Stores the object, or remembers why not. */
