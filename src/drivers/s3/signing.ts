@@ -166,9 +166,17 @@ async function signedForm(signer: Signer, key: string, { options, settings, expi
   return { url: signer.base, method: 'POST', headers: {}, fields: { ...fields, Policy: policy, 'X-Amz-Signature': sign(signer, policy) } }
 }
 
+/** The last key of each identity: it is good for a day and a region, and is most of the work. */
+const signingKeys = new WeakMap<S3Identity, { readonly scope: string; readonly key: Buffer | string }>()
+
 function sign({ identity, scope }: Signer, text: string): string {
-  const key = scope.split('/').reduce<Buffer | string>((secret, part) => hmac(secret, part), `AWS4${identity.secretAccessKey}`)
-  return createHmac('sha256', key).update(text).digest('hex')
+  let known = signingKeys.get(identity)
+  if (known?.scope !== scope) {
+    const key = scope.split('/').reduce<Buffer | string>((secret, part) => hmac(secret, part), `AWS4${identity.secretAccessKey}`)
+    known = { scope, key }
+    signingKeys.set(identity, known)
+  }
+  return createHmac('sha256', known.key).update(text).digest('hex')
 }
 
 function hmac(key: Buffer | string, text: string): Buffer {

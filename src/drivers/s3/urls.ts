@@ -27,11 +27,19 @@ export interface BucketAddress {
   readonly region: string
 }
 
+/** Those that settings alone make up. */
+const addresses = new WeakMap<S3Settings, BucketAddress>()
+
 /** Where outsiders reach the disk's bucket: at `publicEndpoint` where there is one. */
 export async function bucketAddress(connection: S3Connection, settings: S3Settings): Promise<BucketAddress> {
   const own = settings.publicEndpoint ?? settings.endpoint
   if (settings.client === undefined && settings.region !== undefined && !isArn(settings.bucket)) {
-    return { base: baseOf({ ...settings, endpoint: own, region: settings.region }), region: settings.region }
+    const address = addresses.get(settings) ?? {
+      base: baseOf({ ...settings, endpoint: own, region: settings.region }),
+      region: settings.region,
+    }
+    addresses.set(settings, address)
+    return address
   }
   try {
     const { client } = await api(connection)

@@ -161,7 +161,7 @@ describe.each(EACH)('%s', (name, preset) => {
     const disk = build(preset.config)
     if (preset.publicUrl === undefined) await expect(disk.url('a b.txt')).rejects.toMatchObject({ code: 'unsupported' })
     else expect(await disk.url('a b.txt')).toBe(preset.publicUrl)
-    const domain = build({ ...preset.config, url: 'https://files.example.com' } as DiskConfig)
+    const domain = build({ ...preset.config, url: 'https://files.example.com' })
     expect(await domain.url('a b.txt')).toBe('https://files.example.com/a%20b.txt')
   })
 
