@@ -9,7 +9,7 @@
  * up where it ended, in the same generation.
  */
 import type { IncomingMessage } from 'node:http'
-import { wrongLength } from '../../content.ts'
+import { toContent, wrongLength } from '../../content.ts'
 import { resolveRange } from '../../derive.ts'
 import { createDigest } from '../../digest.ts'
 import type { Body, Range, ReadOptions, ReadResult } from '../../driver.ts'
@@ -160,7 +160,8 @@ async function* chunksOf(reading: Reading, first: IncomingMessage | undefined): 
   try {
     while (offset < end || answer === first) {
       try {
-        for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+        // As they come: the answer's own iterator would join what has gathered, a copy of every byte.
+        for await (const chunk of toContent(answer).stream()) {
           offset += chunk.byteLength
           if (offset > end) throw wrongLength(offset - start, end - start)
           if (crc32c !== undefined) digest.update(chunk)
