@@ -13,6 +13,8 @@ import { types } from 'node:util'
 import type * as Sdk from '@aws-sdk/client-s3'
 import { importPeer } from '../../peers.ts'
 import type { S3Settings } from './settings.ts'
+import { signingSha256 } from './signing-sha256.ts'
+import { trimClient } from './trimmed-client.ts'
 
 interface Opened {
   readonly sdk: typeof Sdk
@@ -66,6 +68,7 @@ export class S3Connection {
     const httpAgent = new HttpAgent({ keepAlive: true, maxSockets })
     const httpsAgent = new HttpsAgent({ ...tls, keepAlive: true, maxSockets })
     const client = new sdk.S3Client(clientConfig(this.#settings, { httpAgent, httpsAgent }))
+    trimClient(client, this.#settings.bucket)
     if (!(httpAgent instanceof Object)) keepErrors(client)
     const release = (): void => {
       client.destroy()
@@ -87,7 +90,7 @@ function keepErrors(client: Sdk.S3Client): void {
         return await next(args)
       } catch (error) {
         if (error instanceof Error || !types.isNativeError(error)) throw error
-        const { message, name } = error as Error
+        const { message, name } = error
         throw Object.assign(new Error(message), error, { name })
       }
     },
@@ -115,6 +118,7 @@ function clientConfig(settings: S3Settings, agents: Agents): Sdk.S3ClientConfig 
     expectContinueHeader: false,
     cacheMiddleware: true,
     logger: SILENT,
+    sha256: signingSha256(),
     requestHandler: {
       ...agents,
       connectionTimeout: settings.connectTimeoutMs,
