@@ -3,42 +3,53 @@
 const PAGES = new Map<string, string>()
 const MOST_PAGES = 1_000
 
+interface Keys {
+  readonly total: number
+  /** Where to look for keys after this one; not later than the first. */
+  startOf(after: string): number
+  from(index: number, most: number): readonly string[]
+}
+
 export function listPage(query: string, stored: readonly string[]): string {
   const parameters = new URLSearchParams(query)
   const prefix = parameters.get('prefix') ?? ''
   const count = /(?:^|\/)n(\d+)\/?$/.exec(prefix)?.[1]
-  if (count === undefined) return page(parameters, (from) => sorted(stored, prefix).slice(from), stored.length)
+  if (count === undefined) return page(parameters, inOrder(stored, prefix))
   const known = PAGES.get(query)
   if (known !== undefined) return known
-  const made = page(parameters, (from, most) => madeUp(prefix, from, Math.min(most, Number(count) - from)), Number(count))
+  const made = page(parameters, madeUp(prefix.replace(/\/?$/, '/'), Number(count)))
   if (PAGES.size < MOST_PAGES) PAGES.set(query, made)
   return made
 }
 
-function sorted(stored: readonly string[], prefix: string): string[] {
-  return stored.filter((key) => key.startsWith(prefix)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+function inOrder(stored: readonly string[], prefix: string): Keys {
+  const keys = stored.filter((key) => key.startsWith(prefix)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+  return { total: keys.length, startOf: () => 0, from: (index) => keys.slice(index) }
 }
 
 /** `file-000007.txt`: in the order of their numbers. */
-function madeUp(prefix: string, from: number, count: number): string[] {
-  return Array.from(
-    { length: Math.max(0, count) },
-    (_, index) => `${prefix.replace(/\/?$/, '/')}file-${String(from + index).padStart(6, '0')}.txt`,
-  )
+function madeUp(directory: string, total: number): Keys {
+  return {
+    total,
+    startOf: (after) => (after.startsWith(directory) ? Number(/file-(\d+)/.exec(after)?.[1] ?? 0) : 0),
+    from: (index, most) =>
+      Array.from(
+        { length: Math.min(most, total - index) },
+        (_, offset) => `${directory}file-${String(index + offset).padStart(6, '0')}.txt`,
+      ),
+  }
 }
 
-function page(parameters: URLSearchParams, keys: (from: number, most: number) => string[], total: number): string {
+function page(parameters: URLSearchParams, keys: Keys): string {
   const prefix = parameters.get('prefix') ?? ''
   const delimiter = parameters.get('delimiter') ?? ''
   const after = parameters.get('start-after') ?? ''
   const most = Math.min(1_000, Number(parameters.get('max-keys') ?? 1_000))
-  let at = Number(parameters.get('continuation-token') ?? 0)
+  let at = Number(parameters.get('continuation-token') ?? keys.startOf(after))
   const contents: string[] = []
   const prefixes = new Set<string>()
-  while (at < total && contents.length + prefixes.size < most) {
-    const batch = keys(at, most - contents.length - prefixes.size)
-    if (batch.length === 0) break
-    for (const key of batch) {
+  while (at < keys.total && contents.length + prefixes.size < most) {
+    for (const key of keys.from(at, most - contents.length - prefixes.size)) {
       const cut = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
       const common = cut === -1 ? '' : key.slice(0, cut + delimiter.length)
       if (!prefixes.has(common) && contents.length + prefixes.size >= most) break
@@ -48,7 +59,7 @@ function page(parameters: URLSearchParams, keys: (from: number, most: number) =>
       else prefixes.add(common)
     }
   }
-  const truncated = at < total && keys(at, 1).length > 0
+  const truncated = at < keys.total
   return [
     '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bench</Name>',
     `<Prefix>${encoded(prefix, parameters)}</Prefix><KeyCount>${contents.length + prefixes.size}</KeyCount><MaxKeys>${most}</MaxKeys>`,

@@ -142,9 +142,9 @@ export class NullServer {
       begin: () => {
         this.#counters.peakRequests = Math.max(this.#counters.peakRequests, ++this.#underWay)
       },
-      answer: (exchange) => {
+      answer: (exchange) => this.#answer(exchange),
+      end: () => {
         this.#underWay--
-        return this.#answer(exchange)
       },
       sent: (bytes) => {
         this.#counters.sentBytes += bytes
@@ -152,7 +152,10 @@ export class NullServer {
     })
     socket.on('data', (chunk) => connection.data(chunk))
     socket.on('error', () => socket.destroy())
-    socket.on('close', () => this.#sockets.delete(socket))
+    socket.on('close', () => {
+      this.#sockets.delete(socket)
+      connection.closed()
+    })
   }
 
   #answer(exchange: Exchange): Answer {
@@ -254,6 +257,7 @@ interface Hooks {
   begin(): void
   answer(exchange: Exchange): Answer
   sent(bytes: number): void
+  end(): void
 }
 
 /** One connection: one request after the other. */
@@ -277,6 +281,12 @@ class Connection {
     if (this.#answering) this.#waiting = bytes
     else if (this.#exchange !== undefined) this.#body(this.#exchange, bytes)
     else this.#begin(bytes)
+  }
+
+  /** No more will come of the request under way. */
+  closed(): void {
+    if (this.#exchange !== undefined) this.#hooks.end()
+    this.#exchange = undefined
   }
 
   #begin(bytes: Buffer): void {
@@ -369,7 +379,7 @@ class Connection {
 
   #next(): void {
     const close = this.#exchange?.head.includes('\r\nconnection: close') === true
-    this.#exchange = undefined
+    this.closed()
     this.#answering = false
     if (close) this.#socket.end()
     const waiting = this.#waiting

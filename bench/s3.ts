@@ -33,7 +33,7 @@ const CAPPED: Partial<Conditions> = { latencyMs: 20, bytesPerSecond: 20_000_000 
 const SCRIPTS = join(import.meta.dirname, 'node_modules', '.s3')
 const FORKED: ForkOptions & { env: NodeJS.ProcessEnv } = {
   stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  env: { ...process.env, BENCH_DIST: join(import.meta.dirname, '../dist') },
+  env: { ...process.env, BENCH_DIST: process.env['BENCH_DIST'] ?? join(import.meta.dirname, '../dist') },
 }
 
 function stripTypes(): void {
