@@ -55,6 +55,7 @@ export async function removeTree(
     deleted += await emptyDirectory(session, key, { signal, plain: attempt > 1 })
     if (keep) return deleted
     try {
+      if (!session.dialect.facts) await session.ask(`CWD ${parentKey(key)}`, signal) // Windows deletes no directory that somebody is in
       await session.command(`RMD ${key}`, signal)
       return deleted
     } catch (error) {

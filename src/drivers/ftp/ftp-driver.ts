@@ -158,10 +158,12 @@ export class FtpDriver implements Driver {
     const { signal } = options
     const kept = await this.#file(from, { signal }, async (lease, key) => {
       const session = await lease.session()
-      if (from === to || options.visibility !== undefined || this.visibility === undefined) return requireFile(session, key, { signal })
-      return visibilityOfFile(session, key, { signal })
+      if (from !== to && options.visibility === undefined && this.visibility !== undefined)
+        return visibilityOfFile(session, key, { signal })
+      await requireFile(session, key, { signal })
+      return options.visibility
     })
-    if (from !== to) await copyThroughStream(this, from, this, to, { ...options, visibility: options.visibility ?? (kept || undefined) })
+    if (from !== to) await copyThroughStream(this, from, this, to, { ...options, visibility: kept })
   }
 
   /** By a rename, in one step; it keeps the time and the permissions. */
@@ -217,7 +219,12 @@ export class FtpDriver implements Driver {
 
   #visibility(): VisibilityAbility {
     return {
-      get: (path, options) => this.#file(path, options, async (lease, key) => visibilityOfFile(await lease.session(), key, options)),
+      get: (path, options) =>
+        this.#file(path, options, async (lease, key) => {
+          const known = await visibilityOfFile(await lease.session(), key, options)
+          if (known === undefined) throw new UnsupportedError('the server does not tell the permissions of files')
+          return known
+        }),
       set: (path, visibility, options) =>
         this.#file(path, options, async (lease, key) => {
           const session = await lease.session()

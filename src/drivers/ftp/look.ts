@@ -87,11 +87,9 @@ export async function whyNotWritten(session: Session, key: string, options: Call
   return error
 }
 
-/** @throws FileNotFoundError; UnsupportedError where the server does not tell modes */
-export async function visibilityOfFile(session: Session, key: string, options: CallOptions): Promise<Visibility> {
-  const known = (await lookAtFile(session, key, options)).visibility ?? (await listedFact(session, key, options))?.visibility
-  if (known === undefined) throw new UnsupportedError('the server does not tell the permissions of files')
-  return known
+/** Undefined where the server does not tell modes. @throws FileNotFoundError */
+export async function visibilityOfFile(session: Session, key: string, options: CallOptions): Promise<Visibility | undefined> {
+  return (await lookAtFile(session, key, options)).visibility ?? (await listedFact(session, key, options))?.visibility
 }
 
 /** The line of the directory's listing, where nothing else tells. */

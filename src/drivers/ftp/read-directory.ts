@@ -17,7 +17,9 @@ export async function readDirectory(
     return bytes === undefined ? undefined : parseFacts(decoded(bytes))
   }
   if ((await session.ask(`CWD ${key}`, signal)) === undefined) return undefined
-  return parseListing(decoded((await session.receive('LIST -a', signal)) ?? Buffer.alloc(0)), session.parseList)
+  // Hidden files too, where the server takes options.
+  const bytes = (await session.receive('LIST -a', signal)) ?? (await session.receive('LIST', signal))
+  return bytes === undefined ? undefined : parseListing(decoded(bytes), session.parseList)
 }
 
 /** Without the lines that are no UTF-8: no path can name what they name. */

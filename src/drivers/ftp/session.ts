@@ -66,10 +66,11 @@ export class Session {
   /** Everything that a command sends, or undefined when the server says that there is no such thing. */
   async receive(command: string, signal?: AbortSignal): Promise<Buffer | undefined> {
     const transfer = await this.transfer(command, { signal }).catch((error: unknown) => {
-      if (isRefused(error, NOTHING, ...NOT_THERE)) return undefined
+      if (isRefused(error, NOTHING)) return 'nothing'
+      if (isRefused(error, ...NOT_THERE)) return undefined
       throw error
     })
-    if (transfer === undefined) return undefined
+    if (transfer === undefined || transfer === 'nothing') return transfer && Buffer.alloc(0)
     const chunks: Uint8Array[] = []
     try {
       for (let chunk = await transfer.read(); chunk !== undefined; chunk = await transfer.read()) chunks.push(chunk)
