@@ -56,13 +56,16 @@ export async function testBucket(): Promise<TestBucket> {
   }
 }
 
+export interface S3TestStore extends TestStore {
+  readonly failDeletes: (path: string) => Promise<void>
+}
+
 /** A store for the conformance kit. */
-export async function makeS3(more: Partial<S3DriverOptions> = {}): Promise<TestStore & { readonly bucket: TestBucket }> {
+export async function makeS3(more: Partial<S3DriverOptions> = {}): Promise<S3TestStore> {
   const bucket = await testBucket()
   const { client, name: Bucket } = bucket
   const driver = new S3Driver(bucket.options(more))
   return {
-    bucket,
     driver,
     leftovers: bucket.openUploads,
     keepVersions: async () => void (await client.putBucketVersioning({ Bucket, VersioningConfiguration: { Status: 'Enabled' } })),
@@ -77,7 +80,8 @@ export async function makeS3(more: Partial<S3DriverOptions> = {}): Promise<TestS
 }
 
 function isOdd({ Key = '' }: { readonly Key: string | undefined }): boolean {
-  return /[\ufffe\uffff]/.test(Key)
+  // oxlint-disable-next-line no-control-regex -- they are what it looks for
+  return /[\u0000-\u001f\ufffe\uffff]/.test(Key)
 }
 
 async function removeBucket(client: S3, Bucket: string): Promise<void> {

@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals'
 import { discard } from '../../../src/content.ts'
 import { bytesFor, drained } from '../../../src/testing/conformance/assertions.ts'
 import { slowDown } from '../../support/fault-proxy.ts'
-import { s3Fixture } from './s3-fixture.ts'
+import { s3Fixture, until } from './s3-fixture.ts'
 
 const s3 = s3Fixture()
 const MiB = 1024 * 1024
@@ -15,12 +15,6 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
     () => 'resolved',
     (error: { code?: unknown }) => error.code ?? error,
   )
-}
-
-/** Waits until a condition holds. */
-async function until(holds: () => boolean): Promise<void> {
-  for (const end = Date.now() + 10_000; !holds() && Date.now() < end; ) await sleep(5)
-  expect(holds()).toBe(true)
 }
 
 describe('a download', () => {

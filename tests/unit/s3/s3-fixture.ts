@@ -1,5 +1,6 @@
 /** What the tests of the S3 driver begin with: a bucket on radosgw, and disks on it that are closed with the test. */
-import { afterEach, beforeEach } from '@jest/globals'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect } from '@jest/globals'
 import { Disk } from '../../../src/disk.ts'
 import { S3Driver, type S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
 import { type FaultProxy, faultProxy } from '../../support/fault-proxy.ts'
@@ -59,4 +60,10 @@ export function s3Fixture(): Fixture {
 /** Chunks of a stream whose length nobody knows; `size` bytes that tell their place. */
 export async function* streamOf(bytes: Uint8Array, chunkBytes: number = 64 * 1024 + 7): AsyncGenerator<Uint8Array, undefined> {
   for (let start = 0; start < bytes.byteLength; start += chunkBytes) yield bytes.subarray(start, start + chunkBytes)
+}
+
+/** Waits until a condition holds. */
+export async function until(holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + 10_000; !holds() && Date.now() < end; ) await sleep(5)
+  expect(holds()).toBe(true)
 }
