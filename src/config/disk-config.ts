@@ -322,7 +322,10 @@ export type CacheStoreConfig =
       readonly url?: string | undefined
       /** An ioredis client that was made elsewhere, in place of `url`. It is not closed. */
       readonly client?: object | undefined
+      /** What keys begin with. Disks that share it share entries: give each disk its own. Default: made from where the files lie. */
       readonly prefix?: string | undefined
+      /** Bytes of this process's own memory in front; other processes' writes then arrive a moment later. Default: none. */
+      readonly memory?: Numeric | undefined
     }
   | { readonly driver: 'disk'; readonly disk: DiskReference | undefined; readonly maxBytes?: Numeric | undefined }
 

@@ -6,6 +6,7 @@
  * Built-in drivers are constructed synchronously and touch nothing. A driver that declares one of the common keys itself gets it,
  * and no decorator is added for it.
  */
+import { type CachedOptions, cached } from '../decorators/cached/cached.ts'
 import { type EncryptedOptions, encrypted } from '../decorators/encrypted/encrypted.ts'
 import { readOnly } from '../decorators/read-only.ts'
 import { retrying } from '../decorators/retrying.ts'
@@ -128,7 +129,10 @@ const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinit
     ],
     build: (config: BuildConfig<'encrypted'>, { resolve }) => encrypted(config as EncryptedOptions)(resolve(config.disk)),
   },
-  cached: { required: ['disk'] },
+  cached: {
+    required: ['disk'],
+    build: (config: BuildConfig<'cached'>, { resolve }) => cached(cachedOptions(config, resolve))(resolve(config.disk)),
+  },
   cdn: { required: ['disk', 'url'] },
   scoped: {
     required: ['disk', 'prefix'],
@@ -137,6 +141,13 @@ const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinit
   'read-only': { required: ['disk'], build: (config: BuildConfig<'read-only'>, { resolve }) => readOnly()(resolve(config.disk)) },
   fallback: { required: ['disk', 'fallbacks'] },
   mirrored: { required: ['disk', 'mirrors'] },
+}
+
+/** A store on a disk is given as that disk's driver. */
+function cachedOptions(config: BuildConfig<'cached'>, resolve: DiskContext['resolve']): CachedOptions {
+  const { disk: _disk, store, ...options } = config
+  if (store?.driver !== 'disk') return { ...options, store } as CachedOptions
+  return { ...options, store: { ...store, disk: resolve(store.disk as DiskReference) } } as CachedOptions
 }
 
 /** The built-in driver of this name. */

@@ -1,0 +1,137 @@
+/**
+ * `cached(options)`: what was read stays close: small files, and facts about all of them.
+ *
+ * Writes go to the disk, always and first; the cache is never the only copy. No entry is ever older than the newest write that came
+ * through a cache of the same store (see `cache-store.ts`); writes that go around it are seen when an entry's time is over. A store
+ * that is slow or gone is left alone: reads come from the disk, and writes succeed. Listings are not kept.
+ */
+import { nodeCrypto } from '../../builtins.ts'
+import type { Decorator, DirectoryAbility, Driver, MultipartAbility, SignedRequest, SignOptions, VisibilityAbility } from '../../driver.ts'
+import { ConfigurationError } from '../../errors.ts'
+import { CacheReader } from './cache-reader.ts'
+import type { CacheCounts } from './cache-store.ts'
+import { type CacheStoreOptions, openStore } from './open-store.ts'
+import { Mutations } from './mutations.ts'
+
+export interface CachedOptions {
+  /** Default: memory. */
+  readonly store?: CacheStoreOptions | undefined
+  /** Seconds that content is kept, more or less a tenth. Default: 3600. */
+  readonly ttl?: number | undefined
+  /** Seconds that facts are kept. Default: `ttl`. */
+  readonly metadataTtl?: number | undefined
+  /** Bytes; larger files are not kept. Default: 1 MiB in memory, 256 KiB in Redis, 64 MiB on a disk. */
+  readonly maxFileSize?: number | undefined
+  /** Seconds past its time that a file is still served when the disk cannot be reached. Default: 0. */
+  readonly staleIfError?: number | undefined
+  /** Allows a cache above an encrypted disk, which then holds plaintext. Default: false. */
+  readonly plaintextCache?: boolean | undefined
+  readonly now?: (() => number) | undefined
+  readonly random?: (() => number) | undefined
+}
+
+/** What `disk.layer('cached')` gives. */
+export interface CachedDriver extends Driver {
+  readonly kind: 'cached'
+  /** What happened since the driver was made. */
+  stats(): Readonly<CacheCounts>
+  /** Empties the cache, for every process that shares its store. */
+  clear(): Promise<void>
+}
+
+declare module '../../driver.ts' {
+  interface Layers {
+    cached: CachedDriver
+  }
+}
+
+/** @throws ConfigurationError over an encrypted disk, unless `plaintextCache` allows it */
+export function cached(options: CachedOptions = {}): Decorator {
+  return (inner) => {
+    if (inner.supports.encryptedAtRest && options.plaintextCache !== true) {
+      throw new ConfigurationError(
+        'a cache above an encrypted disk would hold its files in clear: put the cache inside (encrypted over cached), or allow it with plaintextCache: true',
+      )
+    }
+    return cachedDriver(inner, options)
+  }
+}
+
+function cachedDriver(inner: Driver, options: CachedOptions): CachedDriver {
+  const { ttl = 3_600, metadataTtl = ttl, staleIfError = 0, now = Date.now, random = Math.random } = options
+  const counts: CacheCounts = { hits: 0, misses: 0, fills: 0, rejected: 0, evictions: 0, errors: 0, stale: 0 }
+  const keptMs = Math.ceil((Math.max(ttl, metadataTtl) * 1.1 + staleIfError) * 1_000) + 1
+  const { store, maxFileSize, driver } = openStore(options.store, { counts, now, keptMs, identity: identityOf(inner) })
+  const limits = { ttlMs: ttl * 1_000, metadataTtlMs: metadataTtl * 1_000, staleIfErrorMs: staleIfError * 1_000 }
+  const reader = new CacheReader(inner, { store, counts, ...limits, maxFileSize: options.maxFileSize ?? maxFileSize, now, random })
+  const mutations = new Mutations(store, reader)
+  const append = inner.append?.bind(inner)
+  return {
+    kind: 'cached',
+    name: `cached(${inner.name})`,
+    inner: driver === undefined ? [inner] : [inner, driver],
+    supports: inner.supports,
+    visibility: inner.visibility && changingVisibility(inner.visibility, mutations),
+    directories: inner.directories && changingDirectories(inner.directories, mutations),
+    multipart: inner.multipart && changingMultipart(inner.multipart, mutations),
+    append: append && ((path, content, options) => mutations.of([path], () => append(path, content, options))),
+    publicUrl: inner.publicUrl?.bind(inner),
+    signUrl: inner.signUrl && changingSigner(inner.signUrl.bind(inner), mutations, now),
+    stat: (path, options) => reader.stat(path, options),
+    read: (path, options) => reader.read(path, options),
+    write: (path, content, options) => mutations.of([path], () => inner.write(path, content, options)),
+    delete: (paths, options) => mutations.of(paths, () => inner.delete(paths, options)),
+    list: (directory, options) => inner.list(directory, options),
+    copy: (from, to, options) => mutations.of([to], () => inner.copy(from, to, options)),
+    move: (from, to, options) => mutations.of([from, to], () => inner.move(from, to, options)),
+    locate: (path) => inner.locate(path),
+    close: () => store.close(),
+    stats: () => ({ ...counts }),
+    clear: () => mutations.ofAll(async () => undefined),
+  }
+}
+
+/** The same for every process that has the disk configured the same. */
+function identityOf(inner: Driver): string {
+  const place = JSON.stringify(inner.locate('file') ?? inner.name)
+  return nodeCrypto().createHash('sha256').update(`${inner.name} ${place}`).digest('base64url').slice(0, 16)
+}
+
+function changingVisibility(inner: VisibilityAbility, mutations: Mutations): VisibilityAbility {
+  return {
+    get: (path, options) => inner.get(path, options),
+    set: (path, visibility, options) => mutations.of([path], () => inner.set(path, visibility, options)),
+  }
+}
+
+/** Which files a directory held is known to nobody afterwards, so that all entries go. */
+function changingDirectories(inner: DirectoryAbility, mutations: Mutations): DirectoryAbility {
+  return {
+    exists: (path, options) => inner.exists(path, options),
+    create: (path, options) => inner.create(path, options),
+    delete: (path, options) => mutations.ofAll(() => inner.delete(path, options)),
+  }
+}
+
+function changingMultipart(inner: MultipartAbility, mutations: Mutations): MultipartAbility {
+  return {
+    create: (path, options) => inner.create(path, options),
+    part: (path, uploadId, number, content, options) => inner.part(path, uploadId, number, content, options),
+    list: (path, uploadId, options) => inner.list(path, uploadId, options),
+    complete: (path, uploadId, parts, options) => mutations.of([path], () => inner.complete(path, uploadId, parts, options)),
+    abort: (path, uploadId, options) => inner.abort(path, uploadId, options),
+  }
+}
+
+type Signer = (path: string, options: SignOptions) => Promise<SignedRequest>
+
+/** Whoever holds a signed upload may write until it expires, and tells nobody: until then the file is not kept. */
+function changingSigner(sign: Signer, mutations: Mutations, now: () => number): Signer {
+  return async (path, options) => {
+    if (options.method === 'PUT') await mutations.begin([path], nodeCrypto().randomUUID(), options.expiresAt.getTime() - now() + UPLOAD_MS)
+    return sign(path, options)
+  }
+}
+
+/** An upload that began in time may end later. */
+const UPLOAD_MS = 15 * 60_000

@@ -1,0 +1,102 @@
+/**
+ * One read of the disk for everybody who asks for the same file meanwhile. Its bytes are gathered as fast as they come, and each
+ * reader follows at its own pace; when the last reader has gone, the read is given up.
+ */
+import { discard, wrongLength } from '../../content.ts'
+import type { Body, FileStat, ReadResult } from '../../driver.ts'
+
+export class Flight {
+  readonly stat: FileStat
+  /** The whole content; rejects when the read failed or was given up. */
+  readonly content: Promise<Uint8Array>
+  readonly #chunks: Uint8Array[] = []
+  readonly #abandon: () => void
+  #readers = 0
+  #ended = false
+  #failure: { readonly error: unknown } | undefined
+  #wake: () => void = () => undefined
+  #more: Promise<void> = Promise.resolve()
+
+  /** @param abandon stops the read */
+  constructor({ stat, body }: ReadResult, abandon: () => void) {
+    this.stat = stat
+    this.#abandon = abandon
+    this.#arm()
+    this.content = this.#gather(body)
+    this.content.catch(() => undefined) // readers are told themselves
+  }
+
+  /** A body of its own for one more reader. */
+  body(): Body {
+    this.#readers++
+    let isOpen = true
+    let index = 0
+    const leave = (): void => {
+      if (!isOpen) return
+      isOpen = false
+      this.#readers--
+      if (this.#readers === 0 && !this.#ended) this.#abandon()
+    }
+    const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+      for (;;) {
+        if (!isOpen) return { done: true, value: undefined }
+        const chunk = this.#chunks[index]
+        if (chunk !== undefined) {
+          index++
+          return { done: false, value: new Uint8Array(chunk) } // a copy: each reader's bytes are its own
+        }
+        if (this.#failure !== undefined) {
+          leave()
+          throw this.#failure.error
+        }
+        if (this.#ended) {
+          leave()
+          return { done: true, value: undefined }
+        }
+        await this.#more
+      }
+    }
+    const iterator = {
+      next,
+      return: async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+        leave()
+        return { done: true, value: undefined }
+      },
+    }
+    return { [Symbol.asyncIterator]: () => iterator }
+  }
+
+  async #gather(body: Body): Promise<Uint8Array> {
+    let received = 0
+    try {
+      for await (const chunk of body) {
+        received += chunk.byteLength
+        if (received > this.stat.size) throw wrongLength(received, this.stat.size)
+        this.#chunks.push(chunk)
+        this.#tell()
+      }
+      if (received !== this.stat.size) throw wrongLength(received, this.stat.size)
+      this.#ended = true
+      return this.#chunks.length === 1 ? (this.#chunks[0] as Uint8Array) : Buffer.concat(this.#chunks)
+    } catch (error) {
+      this.#failure = { error }
+      this.#ended = true
+      await discard(body)
+      throw error
+    } finally {
+      this.#tell()
+    }
+  }
+
+  #tell(): void {
+    const wake = this.#wake
+    this.#arm()
+    wake()
+  }
+
+  #arm(): void {
+    this.#more = new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+}
