@@ -1,7 +1,4 @@
-import { afterAll } from '@jest/globals'
 import { describeDriver } from '../../src/testing/conformance/index.ts'
-import { makeGcs, stopGcs } from '../support/stores/gcs-store.ts'
-
-afterAll(stopGcs)
+import { makeGcs } from '../support/stores/gcs-store.ts'
 
 describeDriver('gcs', () => makeGcs(), { testTimeoutMs: 60_000 })

@@ -160,6 +160,11 @@ export class GcsDriver implements Driver {
     return prune(this.#api, options, this.#now())
   }
 
+  /** Connections of this driver to the store, now. */
+  get connections(): { readonly open: number; readonly idle: number } {
+    return this.#api.transport.connections
+  }
+
   async close(): Promise<void> {
     this.#api.close()
   }

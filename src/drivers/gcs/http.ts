@@ -69,6 +69,13 @@ export class Transport {
     })
   }
 
+  /** How many there are now, and how many of them wait for something to do. */
+  get connections(): { readonly open: number; readonly idle: number } {
+    const agents = [...this.#agents.values()]
+    const idle = agents.reduce((sum, { freeSockets }) => sum + countIn(freeSockets), 0)
+    return { open: agents.reduce((sum, { sockets }) => sum + countIn(sockets), idle), idle }
+  }
+
   /** Closes every connection, also those in use. */
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy()
@@ -86,6 +93,10 @@ export class Transport {
     this.#agents.set(scheme, agent)
     return agent
   }
+}
+
+function countIn(sockets: Agent['sockets']): number {
+  return Object.values(sockets).reduce((sum, list = []) => sum + list.length, 0)
 }
 
 /** The whole answer as text. @throws GcsFailure when it is cut; the signal's reason */

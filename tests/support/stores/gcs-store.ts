@@ -7,23 +7,9 @@ import { scoped } from '../../../src/decorators/scoped.ts'
 import { GcsDriver, type GcsDriverOptions } from '../../../src/drivers/gcs/gcs-driver.ts'
 import { deleteTree } from '../../../src/derive.ts'
 import type { TestStore } from '../../../src/testing/conformance/subject.ts'
-import { type GcsServer, startGcsServer } from '../gcs-server/gcs-server.ts'
+import { gcsServer } from '../servers/gcs-server.ts'
 
 export const REAL_BUCKET: string | undefined = process.env['STOWAGE_TEST_GCS_BUCKET']
-
-let running: Promise<GcsServer> | undefined
-
-/** The test server of this test file; `stopGcs` ends it. */
-export function gcsServer(): Promise<GcsServer> {
-  running ??= startGcsServer()
-  return running
-}
-
-export async function stopGcs(): Promise<void> {
-  const server = await running
-  running = undefined
-  await server?.close()
-}
 
 export interface GcsBucket {
   readonly name: string
@@ -62,16 +48,13 @@ export async function makeGcs(options: Partial<GcsDriverOptions> & { readonly ve
   if (REAL_BUCKET !== undefined) return realStore(REAL_BUCKET, options)
   const bucket = await makeBucket(options)
   const driver = new GcsDriver(bucket.options)
-  const held: string[] = []
-  const hold = (path: string, temporaryHold: boolean): Promise<Response> =>
-    bucket.api('PATCH', `/b/${bucket.name}/o/${encodeURIComponent(path)}`, { temporaryHold })
   return {
     driver,
     failDeletes: async (path) => {
-      await hold(path, true)
-      held.push(path)
+      await bucket.api('PATCH', `/b/${bucket.name}/o/${encodeURIComponent(path)}`, { temporaryHold: true })
     },
     leftovers: () => settled(bucket.leftovers),
+    openResources: () => driver.connections.open - driver.connections.idle,
   }
 }
 
@@ -84,8 +67,8 @@ async function settled(leftovers: () => Promise<readonly string[]>): Promise<rea
   return leftovers()
 }
 
-function realStore(bucket: string, { versioned: _, ...more }: Partial<GcsDriverOptions> & { readonly versioned?: boolean }): TestStore {
-  const options = { bucket, keyFile: process.env['STOWAGE_TEST_GCS_KEY_FILE'], ...more }
+function realStore(bucket: string, { uniformAccess, chunkSize }: Partial<GcsDriverOptions>): TestStore {
+  const options = { bucket, keyFile: process.env['STOWAGE_TEST_GCS_KEY_FILE'], uniformAccess, chunkSize }
   const prefix = `stowage-test/${randomUUID()}`
   return {
     driver: scoped(prefix)(new GcsDriver(options)),

@@ -34,17 +34,14 @@ describe('signed URLs', () => {
       contentType: 'image/png; a=b',
       contentDisposition: `attachment; filename="a b.png"; filename*=UTF-8''%C3%A9.png`,
     })
-    const [theirs] = await sdk
-      .bucket('bucket')
-      .file(path)
-      .getSignedUrl({
-        version: 'v4',
-        action: 'read',
-        accessibleAt: NOW,
-        expires: IN_AN_HOUR,
-        responseType: 'image/png; a=b',
-        responseDisposition: `attachment; filename="a b.png"; filename*=UTF-8''%C3%A9.png`,
-      })
+    const [theirs] = await sdk.bucket('bucket').file(path).getSignedUrl({
+      version: 'v4',
+      action: 'read',
+      accessibleAt: NOW,
+      expires: IN_AN_HOUR,
+      responseType: 'image/png; a=b',
+      responseDisposition: `attachment; filename="a b.png"; filename*=UTF-8''%C3%A9.png`,
+    })
     expect(parts(own.url)).toEqual(parts(theirs))
     expect(own).toMatchObject({ method: 'GET', headers: {} })
   })
@@ -118,21 +115,34 @@ describe('uploads of a limited size', () => {
   it('are a form, whose policy is signed', async () => {
     const disk = new Disk(driverOf(), { name: 'gcs' })
     const inAnHour = new Date(Date.now() + 3_600_000)
-    const { url, method, fields = {} } = await disk.temporaryUploadUrl('a/é.png', inAnHour, {
+    const {
+      url,
+      method,
+      fields = {},
+    } = await disk.temporaryUploadUrl('a/é.png', inAnHour, {
       contentType: 'image/png',
       minSize: 5,
       maxSize: 5_000,
       metadata: { owner: 'ann' },
     })
     expect([url, method]).toEqual(['https://storage.googleapis.com/bucket/', 'POST'])
-    expect(fields).toMatchObject({ key: 'a/é.png', 'Content-Type': 'image/png', 'x-goog-meta-owner': 'ann', 'x-goog-algorithm': 'GOOG4-RSA-SHA256' })
+    expect(fields).toMatchObject({
+      key: 'a/é.png',
+      'Content-Type': 'image/png',
+      'x-goog-meta-owner': 'ann',
+      'x-goog-algorithm': 'GOOG4-RSA-SHA256',
+    })
     const policy = fields['policy'] ?? ''
     const document = Buffer.from(policy, 'base64').toString('latin1')
     expect(document).toMatch(/^[\x20-\x7e]*$/)
     const { conditions, expiration } = JSON.parse(document) as { conditions: unknown[]; expiration: string }
     expect(new Date(expiration).getTime()).toBe(Math.floor(inAnHour.getTime() / 1_000) * 1_000)
     const told = Object.entries(fields).filter(([name]) => name !== 'policy' && name !== 'x-goog-signature')
-    expect(conditions).toEqual([{ bucket: 'bucket' }, ...told.map(([name, value]) => ({ [name]: value })), ['content-length-range', 5, 5_000]])
+    expect(conditions).toEqual([
+      { bucket: 'bucket' },
+      ...told.map(([name, value]) => ({ [name]: value })),
+      ['content-length-range', 5, 5_000],
+    ])
     const signature = Buffer.from(fields['x-goog-signature'] ?? '', 'hex')
     expect(createVerify('RSA-SHA256').update(policy).verify(publicKey, signature)).toBe(true)
   })
