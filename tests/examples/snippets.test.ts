@@ -13,7 +13,7 @@ let project = ''
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'stowage-snippets-'))
   const packages = await buildPackage(project)
-  for (const name of ['@jest', 'expect']) await symlink(join(ROOT, 'node_modules', name), join(packages, name))
+  for (const name of ['@jest', '@aws-sdk', 'expect']) await symlink(join(ROOT, 'node_modules', name), join(packages, name))
   await writeFile(join(project, 'package.json'), '{"type":"module"}')
   await cp(join(ROOT, 'config'), join(project, 'config'), { recursive: true })
   await cp(join(ROOT, 'examples'), join(project, 'examples'), { recursive: true })

@@ -20,6 +20,7 @@ import {
 } from 'stowage'
 import { LocalDriver } from 'stowage/drivers/local'
 import { MemoryDriver } from 'stowage/drivers/memory'
+import { S3Driver } from 'stowage/drivers/s3'
 import { createHandler, toNodeHandler } from 'stowage/http'
 import { type FakeDisk, fakeFile, faulty } from 'stowage/testing'
 
@@ -98,6 +99,14 @@ export async function administration(disk: Disk): Promise<void> {
   // @ts-expect-error -- days or a date
   await buckets?.lifecycle?.set([{ expire: { days: 7, date: new Date() } }])
   await buckets?.delete('reports', { force: true })
+  const s3: S3Driver | undefined = disk.layer('s3')
+  const rules: readonly { readonly expiredDeleteMarkers?: boolean | undefined }[] | undefined = await s3?.buckets.lifecycle.get()
+  for await (const { versionId, deleted } of s3?.versions('a.txt') ?? []) console.log(versionId, deleted, rules)
+  await s3?.acl.set('a.txt', [{ grantee: { type: 'everyone' }, permission: 'read' }])
+  const pruned: number | undefined = (await s3?.pruneIncompleteUploads({ olderThan: 3_600 }))?.aborted
+  console.log(pruned)
+  // @ts-expect-error -- a permission that is none
+  await s3?.acl.set('a.txt', [{ grantee: { type: 'everyone' }, permission: 'see' }])
   console.log(names)
 }
 
