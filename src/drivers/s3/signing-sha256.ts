@@ -19,58 +19,75 @@ export interface SigningHash {
 type Secret = string | ArrayBuffer | ArrayBufferView
 
 export function signingSha256(): new (secret?: Secret) => SigningHash {
-  const { createHash, createHmac, createSecretKey, hash } = nodeCrypto()
-  const keys = new WeakMap<object, KeyObject>()
-  let last: { readonly secret: string; readonly bytes: Uint8Array; readonly digest: Buffer } | undefined
-
-  function keyOf(secret: Exclude<Secret, string>): KeyObject {
-    let key = keys.get(secret)
-    if (key === undefined) keys.set(secret, (key = createSecretKey(ArrayBuffer.isView(secret) ? asBytes(secret) : Buffer.from(secret))))
-    return key
-  }
-
-  function start(secret: Secret | undefined): Hash | Hmac {
-    if (secret === undefined) return createHash('sha256')
-    return createHmac('sha256', typeof secret === 'string' ? secret : keyOf(secret))
-  }
-
-  function remembered(secret: string, bytes: Uint8Array): Buffer {
-    if (last?.secret !== secret || Buffer.compare(last.bytes, bytes) !== 0) {
-      last = { secret, bytes: Uint8Array.from(bytes), digest: createHmac('sha256', secret).update(bytes).digest() }
-    }
-    return last.digest
-  }
-
-  return class implements SigningHash {
-    readonly #secret: Secret | undefined
-    /** What came so far, while it is one piece. */
-    #only: Uint8Array | undefined
-    #running: Hash | Hmac | undefined
-
+  const keys = new Keys()
+  return class extends OnePieceHash {
     constructor(secret?: Secret) {
-      this.#secret = secret
+      super(keys, secret)
     }
+  }
+}
 
-    update(bytes: Uint8Array): void {
-      if (this.#running === undefined && this.#only === undefined) {
-        this.#only = bytes
-        return
-      }
-      this.#running ??= start(this.#secret).update(this.#only ?? new Uint8Array())
-      this.#running.update(bytes)
-    }
+class OnePieceHash implements SigningHash {
+  readonly #keys: Keys
+  readonly #secret: Secret | undefined
+  /** What came so far, while it is one piece. */
+  #only: Uint8Array | undefined
+  #running: Hash | Hmac | undefined
 
-    async digest(): Promise<Uint8Array> {
-      if (this.#running !== undefined) return this.#running.digest()
-      const bytes = this.#only ?? new Uint8Array()
-      if (this.#secret === undefined) return hash('sha256', bytes, 'buffer')
-      return typeof this.#secret === 'string' ? remembered(this.#secret, bytes) : start(this.#secret).update(bytes).digest()
-    }
+  constructor(keys: Keys, secret: Secret | undefined) {
+    this.#keys = keys
+    this.#secret = secret
+  }
 
-    reset(): void {
-      this.#only = undefined
-      this.#running = undefined
+  update(bytes: Uint8Array): void {
+    if (this.#running === undefined && this.#only === undefined) {
+      this.#only = bytes
+      return
     }
+    this.#running ??= this.#keys.start(this.#secret).update(this.#only ?? new Uint8Array())
+    this.#running.update(bytes)
+  }
+
+  async digest(): Promise<Uint8Array> {
+    if (this.#running !== undefined) return this.#running.digest()
+    const bytes = this.#only ?? new Uint8Array()
+    if (this.#secret === undefined) return nodeCrypto().hash('sha256', bytes, 'buffer')
+    if (typeof this.#secret === 'string') return this.#keys.remembered(this.#secret, bytes)
+    return this.#keys.start(this.#secret).update(bytes).digest()
+  }
+
+  reset(): void {
+    this.#only = undefined
+    this.#running = undefined
+  }
+}
+
+/** The keys of one client. */
+class Keys {
+  readonly #made = new WeakMap<object, KeyObject>()
+  #last: { readonly secret: string; readonly bytes: Uint8Array; readonly digest: Buffer } | undefined
+
+  start(secret: Secret | undefined): Hash | Hmac {
+    const { createHash, createHmac } = nodeCrypto()
+    if (secret === undefined) return createHash('sha256')
+    return createHmac('sha256', typeof secret === 'string' ? secret : this.#keyOf(secret))
+  }
+
+  /** The HMAC of one piece with a secret; the last one is not computed again. */
+  remembered(secret: string, bytes: Uint8Array): Buffer {
+    if (this.#last?.secret !== secret || Buffer.compare(this.#last.bytes, bytes) !== 0) {
+      this.#last = { secret, bytes: Uint8Array.from(bytes), digest: this.start(secret).update(bytes).digest() }
+    }
+    return this.#last.digest
+  }
+
+  #keyOf(secret: Exclude<Secret, string>): KeyObject {
+    let key = this.#made.get(secret)
+    if (key === undefined) {
+      key = nodeCrypto().createSecretKey(ArrayBuffer.isView(secret) ? asBytes(secret) : Buffer.from(secret))
+      this.#made.set(secret, key)
+    }
+    return key
   }
 }
 
