@@ -6,7 +6,6 @@
  * Streams are gathered into a few buffers that go round, so that memory does not grow with the file. What is in memory already is
  * cut without copying.
  */
-import { createHash } from 'node:crypto'
 import type { Content } from '../../driver.ts'
 import { inviteCollection } from './minor-collections.ts'
 
@@ -86,15 +85,6 @@ function enlarged(buffer: Buffer, { index, wanted, limit, free }: Enlargement): 
   const larger = Buffer.allocUnsafeSlow(Math.min(limit, Math.max(FIRST_BYTES, 2 * buffer.byteLength, buffer.byteLength + wanted)))
   larger.set(buffer)
   return larger
-}
-
-/** For the service to compare with what arrives; undefined where this Node has no MD5 (FIPS). */
-export function md5Of(bytes: Uint8Array): Uint8Array | undefined {
-  try {
-    return createHash('md5').update(bytes).digest()
-  } catch {
-    return undefined
-  }
 }
 
 /**

@@ -7,6 +7,7 @@
  * connection. A body that is given up, before or after its first byte, gives its sockets back.
  */
 import type { Body } from '../../driver.ts'
+import { verified, verify } from './checksums.ts'
 import { type BlobVersion, destroy, fill, type Span, streamed } from './ranges.ts'
 
 /** How much the first request asks for, at most: all of a small file. */
@@ -21,6 +22,8 @@ export interface Beginning {
   readonly stream: NodeJS.ReadableStream | undefined
   /** Where the first answer ends. */
   readonly end: number
+  /** Of the whole span, where the store knows it. */
+  readonly md5: Uint8Array | undefined
 }
 
 export class BlobBody implements Body, AsyncIterator<Uint8Array, undefined> {
@@ -40,7 +43,7 @@ export class BlobBody implements Body, AsyncIterator<Uint8Array, undefined> {
     this.#span = span
     this.#beginning = beginning
     this.#signal = signal === undefined ? this.#given.signal : AbortSignal.any([signal, this.#given.signal])
-    this.#chunks = this.#read()
+    this.#chunks = beginning.md5 === undefined ? this.#read() : verified(this.#read(), beginning.md5)
     this.#signal.addEventListener('abort', () => destroy(beginning.stream), { once: true })
   }
 
@@ -70,6 +73,7 @@ export class BlobBody implements Body, AsyncIterator<Uint8Array, undefined> {
           await fill(this.#version, span, { into: whole.subarray(span.start - start, span.end - start), signal: this.#signal })
       }
       await Promise.all([first, ...Array.from({ length: MAX_AHEAD - 1 }, work)])
+      if (this.#beginning.md5 !== undefined) verify(whole, this.#beginning.md5)
       return whole
     } finally {
       this.#giveUp()

@@ -73,8 +73,10 @@ async function readFrom(connection: AzureConnection, { path, key }: Source, opti
     const { size, first } = spanOf(answer, start)
     const stat = statOf(path, size, answer)
     const span: Span = resolveRange(range, size)
+    const isWhole = span.start === 0 && span.end === size
+    const md5 = isWhole ? (answer.blobContentMD5 ?? (answer.contentRange === undefined ? answer.contentMD5 : undefined)) : undefined
     const version = { connection, key, etag: quoted(answer.etag as string), versionId }
-    return { stat, body: new BlobBody(version, span, { beginning: { stream, end: first.end }, signal }) }
+    return { stat, body: new BlobBody(version, span, { beginning: { stream, end: first.end, md5 }, signal }) }
   } catch (error) {
     destroy(stream)
     throw error

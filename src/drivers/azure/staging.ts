@@ -9,7 +9,8 @@
 import { randomUUID } from 'node:crypto'
 import type * as Sdk from '@azure/storage-blob'
 import { codeOf } from './azure-errors.ts'
-import { type Block, blockId, md5Of } from './blocks.ts'
+import { type Block, blockId } from './blocks.ts'
+import { md5Of } from './checksums.ts'
 import type { AzureConnection } from './client.ts'
 
 const PARALLEL = 4

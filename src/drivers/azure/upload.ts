@@ -13,7 +13,8 @@ import type * as Sdk from '@azure/storage-blob'
 import type { Content, WriteOptions, WriteResult } from '../../driver.ts'
 import { FileExistsError, isStorageError, PreconditionFailedError, type StorageError, UnavailableError } from '../../errors.ts'
 import { codeOf } from './azure-errors.ts'
-import { BLOCK_BYTES, type Block, blocksOf, md5Of } from './blocks.ts'
+import { BLOCK_BYTES, type Block, blocksOf } from './blocks.ts'
+import { md5Of, newMd5 } from './checksums.ts'
 import type { AzureConnection, Opened } from './client.ts'
 import { type BlobOptions, blobOptions, quoted } from './facts.ts'
 import { Staging } from './staging.ts'
@@ -90,9 +91,15 @@ export class Uploads {
     const staging = new Staging(this.#connection, target.key)
     try {
       let size = 0
-      const counted = counting(blocks, (bytes) => void (size += bytes))
-      const ids = await this.#staged(staging, target, { blocks: counted, signal })
-      const answer = await this.commit(target, ids, { blob, options })
+      const md5 = newMd5()
+      const seen = counting(blocks, (bytes) => {
+        size += bytes.byteLength
+        md5?.update(bytes)
+      })
+      const ids = await this.#staged(staging, target, { blocks: seen, signal })
+      // Of a blob of blocks Azure computes none: this one is kept, for whoever reads the whole.
+      const blobHTTPHeaders = { ...blob.blobHTTPHeaders, ...(md5 !== undefined && { blobContentMD5: md5.digest() }) }
+      const answer = await this.commit(target, ids, { blob: { ...blob, blobHTTPHeaders }, options })
       return resultOf(size, answer)
     } catch (error) {
       await staging.forget()
@@ -199,9 +206,9 @@ async function* joined(first: readonly Block[], rest: AsyncGenerator<Block, unde
   yield* rest
 }
 
-async function* counting(blocks: AsyncGenerator<Block, undefined>, count: (bytes: number) => void): AsyncGenerator<Block, undefined> {
+async function* counting(blocks: AsyncGenerator<Block, undefined>, count: (bytes: Uint8Array) => void): AsyncGenerator<Block, undefined> {
   for await (const block of blocks) {
-    count(block.bytes.byteLength)
+    count(block.bytes)
     yield block
   }
 }
