@@ -24,6 +24,12 @@ export interface Begun {
   readonly ended: Promise<Reply>
 }
 
+interface Bounds {
+  readonly signal?: AbortSignal | undefined
+  readonly timeoutMs?: number | undefined
+  readonly graceMs?: number | undefined
+}
+
 // oxlint-disable-next-line no-control-regex -- what would end a command, or the name in it
 const BREAKS_LINES = /[\u0000-\u001f\u007f]/
 
@@ -34,6 +40,11 @@ export class Control {
   constructor(client: Client, responseTimeoutMs: number) {
     this.#client = client
     this.#responseTimeoutMs = responseTimeoutMs
+  }
+
+  /** How long the server may keep silent when it is its turn. */
+  get responseTimeoutMs(): number {
+    return this.#responseTimeoutMs
   }
 
   get closed(): boolean {
@@ -73,11 +84,11 @@ export class Control {
     return { started: started.promise, ended }
   }
 
-  /** Runs what waits for the server. When it takes too long, or is aborted, the connection is closed and the promise rejects. */
-  bounded<T>(
-    run: () => Promise<T>,
-    { signal, timeoutMs = this.#responseTimeoutMs }: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined } = {},
-  ): Promise<T> {
+  /**
+   * Runs what waits for the server. When it takes too long, or is aborted, the connection is closed and the promise rejects.
+   * @param graceMs how much longer it may take once it is aborted
+   */
+  bounded<T>(run: () => Promise<T>, { signal, timeoutMs = this.#responseTimeoutMs, graceMs = 0 }: Bounds = {}): Promise<T> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted()
       const end = (error: unknown): void => {
@@ -85,8 +96,12 @@ export class Control {
         reject(error) // before the connection says that it was lost
         this.close()
       }
-      const abort = (): void => end(signal?.reason)
-      const timer = setTimeout(() => end(new TimeoutError(`the server did not answer within ${timeoutMs} ms`)), timeoutMs)
+      let timer = setTimeout(() => end(new TimeoutError(`the server did not answer within ${timeoutMs} ms`)), timeoutMs)
+      const abort = (): void => {
+        clearTimeout(timer)
+        if (graceMs === 0) end(signal?.reason)
+        else timer = setTimeout(() => end(signal?.reason), graceMs)
+      }
       const settle = (): void => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', abort)

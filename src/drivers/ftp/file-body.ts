@@ -130,12 +130,13 @@ class FileBody implements Body, AsyncIterableIterator<Uint8Array, undefined>, Bo
     this.waits = false
     try {
       const value = this.#over ? undefined : await this.#nextChunk()
-      if (value !== undefined) return { done: false, value }
-      this.#release()
+      if (value !== undefined && !this.#over) return { done: false, value }
+      this.#release() // also a connection that was opened anew for a body that was given back meanwhile
       return { done: true, value: undefined }
     } catch (error) {
-      if (this.#over) return { done: true, value: undefined } // given back while it waited
+      const unwanted = this.#over // given back while it waited
       this.#release()
+      if (unwanted) return { done: true, value: undefined }
       throw toFtpError(error)
     } finally {
       this.waits = true

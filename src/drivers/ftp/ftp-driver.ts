@@ -171,13 +171,16 @@ export class FtpDriver implements Driver {
     this.#checkFile(from)
     this.#judge(to, options)
     const { signal, visibility } = this.#withMode(options)
-    await this.#use({ signal, repeatable: () => false }, async (lease) => {
+    let begun = false
+    await this.#use({ signal, repeatable: () => !begun }, async (lease) => {
       const session = await lease.session(signal)
       const keys = { from: session.keyOf(from), to: session.keyOf(to) }
       await requireFile(session, keys.from, { signal })
       if (from === to) return
       if (visibility !== undefined) await changeMode(session, keys.from, { visibility, signal })
-      await renameOver(session, keys, signal).catch(async (error: unknown) => {
+      signal?.throwIfAborted()
+      begun = true
+      await renameOver(session, keys).catch(async (error: unknown) => {
         if (isRefused(error) && (await kindOf(session, keys.from, { signal })) === undefined)
           throw await absence(session, keys.from, { signal })
         throw error

@@ -40,7 +40,7 @@ export function checkPath(path: string, root: string): void {
 
 /** A name on the server that is no path of the disk: one of the disk's own, or one that no path can have. */
 export function isHidden(name: string): boolean {
-  return name.startsWith(HIDDEN_PREFIX) || UNNAMEABLE.test(name) || name === '' || name === '.' || name === '..'
+  return HIDDEN.test(name) || UNNAMEABLE.test(name) || name === '' || name === '.' || name === '..'
 }
 
 /** A name beside the key that nobody else uses: not derived from the key's, which may be as long as a name can be. */

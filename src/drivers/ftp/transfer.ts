@@ -11,6 +11,10 @@ import { isRefused, LostError } from './ftp-errors.ts'
 
 /** How long a server may take to notice that a transfer was given up. */
 const SETTLE_MS = 2_000
+/** So much has to pass within the time that the server may keep silent. */
+const SLICE_BYTES = 64 * 1024
+/** How many times as long the server may take for what the system still holds at the end of an upload. */
+const FLUSHES = 4
 /** After the data connection broke: how long the server may take to say why. */
 const REASON_MS = 1_000
 
@@ -26,8 +30,9 @@ export async function beginTransfer(route: DataRoute, command: string, { restart
   try {
     if (restart > 0) await route.control.command(`REST ${restart}`, signal)
     const begun = route.control.begin(command)
-    await route.control.bounded(() => begun.started, { signal })
-    await route.control.bounded(() => data.secured, { signal })
+    // A server that has heard of an upload makes the file: it can be deleted only once that is done.
+    await route.control.bounded(() => begun.started, { signal, graceMs: SETTLE_MS })
+    await route.control.bounded(() => data.secured, { signal: signal?.aborted ? undefined : signal })
     return new Transfer(route.control, data, { begun, signal })
   } catch (error) {
     data.socket.destroy()
@@ -74,19 +79,21 @@ export class Transfer {
   /** Waits until the bytes are on their way. */
   async write(chunk: Uint8Array): Promise<void> {
     if (this.#broken !== undefined) throw this.#broken.error
-    if (this.#socket.write(chunk)) return
-    await this.#control.bounded(() => this.unlessBroken(new Promise((resolve) => this.#socket.once('drain', resolve))))
+    for (let start = 0; start < chunk.byteLength; start += SLICE_BYTES) {
+      if (this.#socket.write(chunk.subarray(start, start + SLICE_BYTES))) continue
+      await this.#control.bounded(() => this.unlessBroken(new Promise((resolve) => this.#socket.once('drain', resolve))))
+    }
   }
 
   /** Says that these were all bytes. @throws RefusedError when the server did not take them */
   async end(): Promise<void> {
     this.#socket.resume() // sees the end of the connection, and TLS its tickets
     this.#socket.end()
-    await this.complete()
+    await this.complete(FLUSHES * this.#control.responseTimeoutMs)
   }
 
-  async complete(): Promise<void> {
-    await this.#control.bounded(() => this.#ended)
+  async complete(timeoutMs?: number): Promise<void> {
+    await this.#control.bounded(() => this.#ended, { timeoutMs })
     this.#finish()
   }
 

@@ -27,7 +27,7 @@ export async function replaceFile(lease: Lease, path: string, content: Content, 
     const session = await lease.session(signal)
     if (visibility !== undefined) await changeMode(session, temp, { visibility, signal })
     signal?.throwIfAborted()
-    await renameOver(session, { from: temp, to: key }, signal)
+    await renameOver(session, { from: temp, to: key }) // to its end: whoever is told of an abort finds the old file
     return size
   } catch (error) {
     await removeQuietly(lease, temp)
@@ -128,23 +128,19 @@ async function pump(content: Content, transfer: Transfer): Promise<number> {
 }
 
 /** @throws FileExistsError when a directory is there */
-export async function renameOver(
-  session: Session,
-  { from, to }: { readonly from: string; readonly to: string },
-  signal: AbortSignal | undefined,
-): Promise<void> {
+export async function renameOver(session: Session, { from, to }: { readonly from: string; readonly to: string }): Promise<void> {
   const rename = async (): Promise<void> => {
-    await session.command(`RNFR ${from}`, signal)
-    await session.command(`RNTO ${to}`, signal)
+    await session.command(`RNFR ${from}`)
+    await session.command(`RNTO ${to}`)
   }
   try {
     await rename()
   } catch (error) {
     if (!isRefused(error, 450, 550, 552, 553) || error.verb !== 'RNTO') throw error
-    const kind = await kindOf(session, to, { signal })
+    const kind = await kindOf(session, to, {})
     if (kind === 'directory') throw new FileExistsError('a directory is in the way', { cause: error })
-    if (kind === undefined) await makeDirectories(session, parentKey(to), { signal })
-    else if ((await session.ask(`DELE ${to}`, signal)) === undefined) throw error
+    if (kind === undefined) await makeDirectories(session, parentKey(to), {})
+    else if ((await session.ask(`DELE ${to}`)) === undefined) throw error
     await rename()
   }
 }

@@ -67,6 +67,17 @@ describe('a download that breaks', () => {
   })
 })
 
+describe('a transfer that is slow', () => {
+  it.each(['down', 'up'] as const)('is none that breaks, as long as it goes on: %s', async (direction) => {
+    const { disk, proxy } = await faultyDisk({ responseTimeoutMs: 1_000 })
+    if (direction === 'down') await disk.put('a.bin', LARGE)
+    proxy.injectData({ direction }, { bytesPerSecond: 1_000_000 })
+    if (direction === 'up') await disk.put('a.bin', LARGE)
+    expect((await disk.get('a.bin')).equals(LARGE)).toBe(true)
+    expect(proxy.faulted).toBe(1)
+  })
+})
+
 describe('an upload that breaks', () => {
   it.each([
     ['is reset', { resetAfter: 700_001 }, ['unavailable']],
@@ -145,6 +156,22 @@ describe('a server that does not answer', () => {
 })
 
 describe('an aborted upload', () => {
+  it('leaves no temporary file when the server has not begun yet', async () => {
+    const { disk, leftovers } = await diskOn(await proftpd())
+    await disk.put('a.txt', 'old')
+    for (let turn = 0; turn < 25; turn++) {
+      const controller = new AbortController()
+      const writing = disk.put('a.txt', 'new', { signal: controller.signal }).catch((error: unknown) => error)
+      await sleep(turn / 8)
+      controller.abort('enough')
+      const outcome = await writing
+      const text = await disk.text('a.txt')
+      expect(outcome === 'enough' ? text : 'new').toBe(outcome === 'enough' ? 'old' : text)
+      if (text === 'new') await disk.put('a.txt', 'old')
+    }
+    expect(await leftovers()).toEqual([])
+  })
+
   it.each([
     ['proftpd', () => proftpd()],
     ['proftpd over TLS', () => proftpd({ tls: 'explicit' })],

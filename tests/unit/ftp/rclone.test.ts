@@ -32,7 +32,8 @@ it.each([
     const env = { ...process.env, RCLONE_CONFIG: '' }
     const place = ['--ftp-host', server.host, '--ftp-port', String(server.port), '--ftp-user', server.username]
     const { stdout: pass } = await run(need('rclone'), ['obscure', server.password], { env })
-    return (await run(need('rclone'), [...args, '--no-unicode-normalization', ...place, '--ftp-pass', pass.trim(), ...flags], { env })).stdout
+    return (await run(need('rclone'), [...args, '--no-unicode-normalization', ...place, '--ftp-pass', pass.trim(), ...flags], { env }))
+      .stdout
   }
   for (const [name, bytes] of FILES) await disk.put(`ours/${name}`, bytes)
   await rclone('copy', `:ftp:${options.root}/ours`, join(folder, 'ours'))
