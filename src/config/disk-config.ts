@@ -138,7 +138,7 @@ export interface MemoryConfig {}
 /** Amazon S3, or anything that speaks its protocol. */
 export interface S3Config {
   bucket: string
-  /** Default: the SDK's own search (AWS_REGION, profile). */
+  /** Default: the SDK's own search (AWS_REGION, profile); with an `endpoint`, us-east-1 where that finds none. */
   region?: string
   /** Access key id. Default: the SDK's own search for credentials. */
   key?: string

@@ -28,6 +28,7 @@ export class S3Connection {
   readonly #settings: S3Settings
   #opened: Opened | undefined
   #opening: Promise<Opened> | undefined
+  #region: Promise<string> | undefined
 
   constructor(settings: S3Settings) {
     this.#settings = settings
@@ -67,7 +68,8 @@ export class S3Connection {
     const { maxSockets, tls = {} } = this.#settings
     const httpAgent = new HttpAgent({ keepAlive: true, maxSockets })
     const httpsAgent = new HttpsAgent({ ...tls, keepAlive: true, maxSockets })
-    const client = new sdk.S3Client(clientConfig(this.#settings, { httpAgent, httpsAgent }))
+    const region = this.#settings.endpoint === undefined ? undefined : (): Promise<string> => (this.#region ??= regionOr(sdk, 'us-east-1'))
+    const client = new sdk.S3Client({ ...(region && { region }), ...clientConfig(this.#settings, { httpAgent, httpsAgent }) })
     trimClient(client, this.#settings.bucket)
     if (!(httpAgent instanceof Object)) keepErrors(client)
     const release = (): void => {
@@ -96,6 +98,12 @@ function keepErrors(client: Sdk.S3Client): void {
     },
     { step: 'finalizeRequest', priority: 'low', name: 'keepErrors' },
   )
+}
+
+/** What the SDK finds in the environment and the shared files, or this one: stores of one's own have none, and SDKs want one. */
+async function regionOr(sdk: typeof Sdk, fallback: string): Promise<string> {
+  const client = new sdk.S3Client({})
+  return client.config.region().catch(() => fallback)
 }
 
 interface Agents {

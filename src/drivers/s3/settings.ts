@@ -14,7 +14,7 @@ export interface S3DriverOptions {
   readonly bucket: string
   /** A store whose endpoint, region and quirks are known. Default: Amazon S3. */
   readonly preset?: S3Preset | undefined
-  /** Default: the SDK's own search (AWS_REGION, profile). */
+  /** Default: the SDK's own search (AWS_REGION, profile); with an `endpoint`, us-east-1 where that finds none. */
   readonly region?: string | undefined
   /** Access key id. Default: the SDK's own search for credentials. */
   readonly key?: string | undefined

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals'
 import { CreateMultipartUploadCommand, DeleteObjectCommand, ListMultipartUploadsCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { S3Buckets } from '../../../src/drivers/s3/buckets.ts'
+import type { S3LifecycleRule } from '../../../src/drivers/s3/lifecycle.ts'
 import { S3Connection } from '../../../src/drivers/s3/client.ts'
 import { type S3DriverOptions, settingsOf } from '../../../src/drivers/s3/settings.ts'
 import type { Buckets } from '../../../src/driver.ts'
@@ -285,5 +286,45 @@ describe('on Amazon', () => {
       failures: [{ path: 'a', error: { code: 'permission_denied' } }],
     })
     expect(requests.map(({ method }) => method)).not.toContain('DELETE')
+  })
+
+  it('every part of a lifecycle rule comes back as it was set', async () => {
+    let stored = ''
+    const proxy = await recordingProxy({
+      answer: ({ method, body }) => {
+        if (method === 'PUT') stored = String(body)
+        return { status: 200, headers: { 'content-type': 'application/xml' }, body: method === 'GET' ? stored : '' }
+      },
+    })
+    const settings = settingsOf({ bucket: 'b', region: 'eu-west-1', endpoint: proxy.endpoint, key: 'k', secret: 's' })
+    const connection = new S3Connection(settings)
+    open.push(
+      () => connection.close(),
+      () => proxy.close(),
+    )
+    const rules: readonly S3LifecycleRule[] = [
+      { id: 'all', enabled: true, expire: { days: 1 } },
+      { id: 'tag', enabled: true, filter: { tags: { a: '1' } }, expire: { days: 1 } },
+      { id: 'size', enabled: true, filter: { largerThan: 10 }, expire: { days: 1 } },
+      {
+        id: 'every condition',
+        enabled: false,
+        filter: { prefix: 'a/', tags: { a: '1', b: '2' }, largerThan: 10, smallerThan: 20 },
+        transitions: [
+          { days: 30, storageClass: 'STANDARD_IA' },
+          { date: new Date('2030-01-01'), storageClass: 'GLACIER' },
+        ],
+        expire: { date: new Date('2031-01-01') },
+        noncurrent: { transitions: [{ days: 3, storageClass: 'GLACIER_IR' }], expire: { days: 9 }, keep: 2 },
+        abortUploads: { days: 1 },
+      },
+    ]
+    const { lifecycle } = new S3Buckets(connection, settings)
+    await lifecycle.set(rules)
+    expect(stored).toContain('<And>')
+    expect(await lifecycle.get()).toEqual(rules)
+    stored =
+      '<LifecycleConfiguration><Rule><Prefix>old/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule></LifecycleConfiguration>'
+    expect(await lifecycle.get()).toEqual([{ enabled: true, filter: { prefix: 'old/' }, expire: { days: 1 } }])
   })
 })

@@ -89,6 +89,27 @@ describe('the client', () => {
     })
   })
 
+  it('signs for us-east-1 where an endpoint has no region and none is found', async () => {
+    const hidden = ['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE'] as const
+    const before = hidden.map((name) => [name, process.env[name]] as const)
+    for (const name of hidden) process.env[name] = '/nowhere'
+    delete process.env['AWS_REGION']
+    try {
+      const proxy = await store(() => ok)
+      const { client } = await api(connect({ endpoint: proxy.endpoint, region: undefined }))
+      await client.send(put(1))
+      process.env['AWS_REGION'] = 'eu-south-2'
+      const other = await api(connect({ endpoint: proxy.endpoint, region: undefined }))
+      await other.client.send(put(1))
+      expect(proxy.requests.map(({ headers }) => headers['authorization']?.split('/')[2])).toEqual(['us-east-1', 'eu-south-2'])
+    } finally {
+      for (const [name, value] of before) {
+        if (value === undefined) delete process.env[name]
+        else process.env[name] = value
+      }
+    }
+  })
+
   it('takes credentials from a function', async () => {
     const proxy = await store(() => ok)
     const credentials = async () => ({ accessKeyId: 'from-a-function', secretAccessKey: 's' })
