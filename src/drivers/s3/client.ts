@@ -7,10 +7,11 @@
  * more, because it then waits for `100-continue`; so that header is off as well. No request waits for ever: connecting and silence
  * on a socket both have an end.
  */
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
+import type { Agent as HttpAgent } from 'node:http'
+import type { Agent as HttpsAgent } from 'node:https'
 import { types } from 'node:util'
 import type * as Sdk from '@aws-sdk/client-s3'
+import { nodeHttp, nodeHttps } from '../../builtins.ts'
 import { importPeer } from '../../peers.ts'
 import type { S3Settings } from './settings.ts'
 import { signingSha256 } from './signing-sha256.ts'
@@ -66,8 +67,8 @@ export class S3Connection {
 
   #make(sdk: typeof Sdk): Opened {
     const { maxSockets, tls = {} } = this.#settings
-    const httpAgent = new HttpAgent({ keepAlive: true, maxSockets })
-    const httpsAgent = new HttpsAgent({ ...tls, keepAlive: true, maxSockets })
+    const httpAgent = new (nodeHttp().Agent)({ keepAlive: true, maxSockets })
+    const httpsAgent = new (nodeHttps().Agent)({ ...tls, keepAlive: true, maxSockets })
     const region = this.#settings.endpoint === undefined ? undefined : (): Promise<string> => (this.#region ??= regionOr(sdk, 'us-east-1'))
     const client = new sdk.S3Client({ ...(region && { region }), ...clientConfig(this.#settings, { httpAgent, httpsAgent }) })
     trimClient(client, this.#settings.bucket)
