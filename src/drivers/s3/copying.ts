@@ -11,12 +11,12 @@ import { bytesContent } from '../../content.ts'
 import { keptOptions } from '../../derive.ts'
 import type { WriteOptions } from '../../driver.ts'
 import { FileExistsError, isStorageError } from '../../errors.ts'
-import { codeOf, conditionLost, isConditional } from './conditions.ts'
+import { codeOf, conditionLost, isConditional, lost } from './conditions.ts'
 import { readObject } from './downloading.ts'
 import { objectOptions, statOf } from './facts.ts'
 import { checkKey } from './keys.ts'
 import { MAX_PARTS } from './part-sizes.ts'
-import type { ConditionRequest, ObjectHead } from './requests.ts'
+import type { ObjectHead } from './requests.ts'
 import type { S3Store } from './store.ts'
 import { type SendPart, Upload } from './upload.ts'
 import { uploading, writeObject } from './uploading.ts'
@@ -112,10 +112,4 @@ async function copyByParts(store: S3Store, { from, to, options }: Copy, { conten
       await upload.send(send, store.settings.partConcurrency)
     }
   })
-}
-
-function lost(options: ConditionRequest): (error: unknown) => never {
-  return (error) => {
-    throw conditionLost(error, options)
-  }
 }

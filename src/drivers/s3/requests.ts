@@ -7,7 +7,8 @@
  * - A failure is a StorageError without a place (s3-errors.ts); an abort rejects with the signal's own reason, before any I/O when
  *   the signal is aborted already. `cause` tells code, status, request id and attempts, and never holds a credential.
  * - A missing bucket is a ConfigurationError, but where the answer has no body (`head`): there it is a FileNotFoundError.
- * - Failures that pass are tried again as the disk's `retries` say, which needs no care here: bodies are bytes in memory.
+ * - Failures that pass are tried again as the disk's `retries` say: bodies are bytes in memory. A request with a condition is made
+ *   again only when nothing can have been written (conditions.ts).
  * - Etags come back in quotes and are sent without: Amazon takes both, radosgw only the latter.
  * - A stream that is not read to its end is destroyed by whoever was given it, and gives back its socket then.
  * - Encryption keys, checksums and the bucket are of the implementation: they go with every request that needs them.

@@ -7,10 +7,12 @@
  */
 import type * as Sdk from '@aws-sdk/client-s3'
 import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { asBuffer } from '../../content.ts'
 import type { CallOptions } from '../../driver.ts'
 import { isNotFound, isStorageError } from '../../errors.ts'
 import type { S3Connection } from './client.ts'
+import { isConditional, isUndone } from './conditions.ts'
 import type {
   CannedAcl,
   ConditionRequest,
@@ -51,6 +53,9 @@ const EVERYBODY = 'http://acs.amazonaws.com/groups/global/AllUsers'
 const READS: readonly (Sdk.Permission | undefined)[] = ['READ', 'FULL_CONTROL']
 
 interface Command<Output> {
+  readonly middlewareStack: {
+    addRelativeTo(middleware: never, options: { relation: 'after'; toMiddleware: string; name: string }): void
+  }
   resolveMiddleware(
     stack: never,
     config: never,
@@ -63,6 +68,36 @@ interface CallSettings {
 }
 
 type Handler = (command: object) => Promise<{ readonly output: unknown }>
+
+const BASE_WAIT_MS = 100
+
+/** Full jitter: random between none and twice as much each time. */
+async function pause(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(Math.random() * BASE_WAIT_MS * 2 ** attempt, undefined, { signal }).catch(() => undefined)
+  signal?.throwIfAborted()
+}
+
+/** An error that the SDK takes for an answer, so that it does not try again. */
+class NotAgain {
+  readonly error: unknown
+  /** The SDK writes into it. */
+  readonly $metadata = {}
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
+/** Commands with middleware of their own. */
+const once = new WeakSet<object>()
+
+function sentOnce<Output>(command: Command<Output>): Command<Output> {
+  once.add(command)
+  const keep = (next: (args: unknown) => Promise<object>) => (args: unknown) =>
+    next(args).catch((error: unknown) => ({ response: undefined, output: new NotAgain(error) }))
+  command.middlewareStack.addRelativeTo(keep as never, { relation: 'after', toMiddleware: 'retryMiddleware', name: 'stowageOnce' })
+  return command
+}
 
 export class SdkRequests implements S3Requests {
   readonly #settings: S3Settings
@@ -102,7 +137,7 @@ export class SdkRequests implements S3Requests {
       ...checksumInput(options.checksum, this.#settings),
       Body: asBuffer(bytes),
     }
-    return writtenOf(await this.#send(({ sdk }) => new sdk.PutObjectCommand(input), options.signal))
+    return writtenOf(await this.#write(({ sdk }) => new sdk.PutObjectCommand(input), options))
   }
 
   async delete(key: string, { versionId, signal }: VersionRequest): Promise<void> {
@@ -152,7 +187,7 @@ export class SdkRequests implements S3Requests {
       MetadataDirective: options.replace ? 'REPLACE' : 'COPY',
       TaggingDirective: options.tags === undefined ? undefined : 'REPLACE',
     }
-    const output = await this.#send(({ sdk }) => new sdk.CopyObjectCommand(input), options.signal)
+    const output = await this.#write(({ sdk }) => new sdk.CopyObjectCommand(input), options)
     return writtenOf({ ETag: output.CopyObjectResult?.ETag, VersionId: output.VersionId })
   }
 
@@ -226,7 +261,7 @@ export class SdkRequests implements S3Requests {
       ChecksumType: this.#partChecksums?.ChecksumType,
       MultipartUpload: { Parts: parts.map(({ number, etag, crc32 }) => ({ PartNumber: number, ETag: etag, ChecksumCRC32: crc32 })) },
     }
-    return writtenOf(await this.#send(({ sdk }) => new sdk.CompleteMultipartUploadCommand(input), options.signal))
+    return writtenOf(await this.#write(({ sdk }) => new sdk.CompleteMultipartUploadCommand(input), options))
   }
 
   async abortUpload({ key, uploadId }: UploadAddress, { signal }: CallOptions): Promise<void> {
@@ -258,6 +293,19 @@ export class SdkRequests implements S3Requests {
     return { ...this.#at(key), UploadId: uploadId, PartNumber: number }
   }
 
+  /** A request that makes a file. One with a condition is not left to the SDK's retries. */
+  async #write<Output>(make: (api: S3Api) => Command<Output>, options: ConditionRequest): Promise<Output> {
+    if (!isConditional(options)) return this.#send(make, options.signal)
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#send((api) => sentOnce(make(api)), options.signal)
+      } catch (error) {
+        if (attempt >= this.#settings.retries || !isStorageError(error) || !isUndone(error)) throw error
+        await pause(attempt, options.signal)
+      }
+    }
+  }
+
   async #send<Output>(make: (api: S3Api) => Command<Output>, signal: AbortSignal | undefined): Promise<Output> {
     signal?.throwIfAborted()
     try {
@@ -266,6 +314,7 @@ export class SdkRequests implements S3Requests {
       signal?.throwIfAborted()
       const command = make(opened)
       const { output } = await this.#handler(opened.client, command, signal)(command)
+      if (output instanceof NotAgain) throw output.error
       return output as Output
     } catch (error) {
       if (signal?.aborted) throw signal.reason
@@ -278,7 +327,7 @@ export class SdkRequests implements S3Requests {
     const resolve = (options?: CallSettings): Handler =>
       command.resolveMiddleware(client.middlewareStack as never, client.config as never, options) as Handler
     if (signal !== undefined) return resolve({ abortSignal: signal })
-    if (this.#settings.client !== undefined) return resolve()
+    if (this.#settings.client !== undefined || once.has(command)) return resolve()
     let handlers = this.#handlers.get(client)
     if (handlers === undefined) this.#handlers.set(client, (handlers = new Map()))
     let handler = handlers.get(command.constructor)

@@ -7,13 +7,19 @@
  * What is sent is always bytes, so a part that failed is sent again without asking the source.
  */
 import type { Content, WriteOptions, WriteResult } from '../../driver.ts'
-import { isConditional, type KeyedPut, putConditionally } from './conditions.ts'
+import { isConditional, lost } from './conditions.ts'
 import { newObject } from './facts.ts'
 import { checkKey } from './keys.ts'
 import { PartReader } from './part-reader.ts'
 import { concurrencyFor, partSizeOf } from './part-sizes.ts'
+import type { PutRequest } from './requests.ts'
 import type { S3Store } from './store.ts'
 import { type SendPart, Upload } from './upload.ts'
+
+/** What is to be put, and where. */
+interface KeyedPut extends PutRequest {
+  readonly key: string
+}
 
 /** @throws FileExistsError or PreconditionFailedError when a condition is lost; the file is then what it was */
 export async function writeObject(store: S3Store, path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
@@ -27,7 +33,8 @@ export async function writeObject(store: S3Store, path: string, content: Content
 }
 
 async function putWhole(store: S3Store, bytes: Uint8Array, request: KeyedPut): Promise<WriteResult> {
-  const written = await (isConditional(request) ? putConditionally(store, bytes, request) : store.requests.put(request.key, bytes, request))
+  const putting = store.requests.put(request.key, bytes, request)
+  const written = await (isConditional(request) ? putting.catch(lost(request)) : putting)
   return { size: bytes.byteLength, ...written }
 }
 

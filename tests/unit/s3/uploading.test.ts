@@ -218,14 +218,17 @@ describe('a write under a condition', () => {
     expect(await codeOf(disk.put('a.txt', 'y', { ifMatch: '"z"' }))).toBe('precondition_failed')
   })
 
-  it('that was won, though the answer was lost, is won', async () => {
+  it('is made again when the store turned it away, and never when it may have been done', async () => {
     const { disk, proxy } = await s3.faulty()
-    proxy.inject({ method: 'PUT' }, { answer: { status: 500 } })
-    await s3.disk().put('a.txt', 'mine') // what the server did before it failed to say so
-    await disk.put('a.txt', 'mine', { ifAbsent: true })
-    expect(proxy.requests.filter((request) => request.startsWith('PUT'))).toHaveLength(2)
-    expect(await disk.text('a.txt')).toBe('mine')
-    expect(await codeOf(disk.put('a.txt', 'other', { ifAbsent: true }))).toBe('already_exists')
+    proxy.inject({ method: 'PUT', times: 2 }, slowDown('s3'))
+    await disk.put('a.txt', 'x', { ifAbsent: true })
+    expect(proxy.requests).toHaveLength(3)
+    for (const fault of [{ answer: { status: 500 } }, { resetRequest: 0 }]) {
+      proxy.reset()
+      proxy.inject({ method: 'PUT' }, fault)
+      expect(await codeOf(disk.put('b.txt', 'x', { ifAbsent: true }))).toBe('unavailable')
+      expect(proxy.requests).toHaveLength(1)
+    }
   })
 
   it('is lost to a file that is there no more: Amazon answers that it is not found', async () => {
