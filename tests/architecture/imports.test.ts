@@ -82,7 +82,10 @@ function relativeRule(file: SourceFile, { from }: Import): string | undefined {
 
 function packageRule(file: SourceFile, { from, typeOnly, dynamic, literal }: Import): string | undefined {
   if (!literal) return DOORS.includes(file.path) ? undefined : 'only peers.ts loads packages by name'
-  if (from.startsWith('node:')) return undefined
+  if (from.startsWith('node:')) {
+    const eager = !typeOnly && EAGER_FREE.test(file.path) && COSTLY.includes(from)
+    return eager ? 'builtins.ts loads it when it is needed' : undefined
+  }
   if (builtinModules.includes(from)) return 'modules of Node are imported as node:…'
   const name = from
     .split('/')
@@ -97,6 +100,8 @@ function packageRule(file: SourceFile, { from, typeOnly, dynamic, literal }: Imp
 
 /** `import(expression)`: optional packages, and the configuration file of the app. */
 const DOORS = ['peers.ts', 'config/load-config.ts']
+/** Modules of Node that cost milliseconds, which who uses only local disks should not pay. */
+const COSTLY = ['node:crypto', 'node:http', 'node:https', 'node:net', 'node:tls', 'node:zlib', 'node:child_process', 'node:dns']
 /** What `import 'stowage'` reaches. */
 const EAGER_FREE = /^([\w-]+|config\/.*|drivers\/.*|decorators\/.*)(\.ts)?$/
 
@@ -136,6 +141,7 @@ describe('the imports of the sources', () => {
     ['drivers/s3/x.ts', `import { S3Client } from '@aws-sdk/client-s3'`],
     ['drivers/s3/x.ts', `const sdk = await import('@aws-sdk/client-s3')`],
     ['drivers/s3/x.ts', `const sdk = await import(name)`],
+    ['drivers/s3/x.ts', `import { Agent } from 'node:https'`],
     ['decorators/scoped.ts', `import { MemoryDriver } from '../drivers/memory-driver.ts'`],
     ['decorators/scoped.ts', `export { Disk } from '../disk.ts'`],
     ['decorators/scoped.ts', `import { readOnly } from './read-only.ts'`],

@@ -2,7 +2,8 @@
  * MD5, which Azure compares with what arrives, keeps with a blob, and sends along with it: what was stored is what was sent, and
  * what is read is what was stored. Undefined where this Node has none (FIPS), and then nothing is compared.
  */
-import { createHash, type Hash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
+import { nodeCrypto } from '../../builtins.ts'
 import { IntegrityError } from '../../errors.ts'
 
 export function md5Of(bytes: Uint8Array): Uint8Array | undefined {
@@ -11,7 +12,7 @@ export function md5Of(bytes: Uint8Array): Uint8Array | undefined {
 
 export function newMd5(): Hash | undefined {
   try {
-    return createHash('md5')
+    return nodeCrypto().createHash('md5')
   } catch {
     return undefined
   }

@@ -5,9 +5,9 @@
  *
  * Connections are kept alive in a pool of our own. One that is silent for two minutes is cut, so that no request waits for ever.
  */
-import { Agent as HttpAgent, type AgentOptions } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
+import type { Agent as HttpAgent, AgentOptions } from 'node:http'
 import type * as Sdk from '@azure/storage-blob'
+import { nodeHttp, nodeHttps } from '../../builtins.ts'
 import { ConfigurationError } from '../../errors.ts'
 import { importPeer } from '../../peers.ts'
 import { toAzureError } from './azure-errors.ts'
@@ -114,7 +114,7 @@ function serviceClient(sdk: typeof Sdk, { url, credential, tries, agent }: Servi
 
 function pool(endpoint: string): HttpAgent {
   const options: AgentOptions = { keepAlive: true, timeout: SILENCE_MS }
-  const agent = endpoint.startsWith('http:') ? new HttpAgent(options) : new HttpsAgent(options)
+  const agent = endpoint.startsWith('http:') ? new (nodeHttp().Agent)(options) : new (nodeHttps().Agent)(options)
   const connect = agent.createConnection.bind(agent)
   agent.createConnection = (...given) => {
     const socket = connect(...given)

@@ -8,8 +8,8 @@
  * All of them replace the target in one step, under its conditions. A source that changes meanwhile is copied anew. What a server
  * does not have (emulators lack the second and the third) is done by Copy Blob, or by carrying the bytes through this process.
  */
-import { randomUUID } from 'node:crypto'
 import type * as Sdk from '@azure/storage-blob'
+import { nodeCrypto } from '../../builtins.ts'
 import { headersOf, keptOptions } from '../../derive.ts'
 import type { FileStat, WriteOptions } from '../../driver.ts'
 import { FileExistsError, isStorageError } from '../../errors.ts'
@@ -121,7 +121,7 @@ export class Copies {
     const { to, stat, signal } = job
     const source = await this.#source(job, false)
     const blob = await this.#options({ ...job, options: await this.#withTags(job) })
-    const uploadId = randomUUID()
+    const uploadId = nodeCrypto().randomUUID()
     const ids = Array.from({ length: Math.ceil(stat.size / BLOCK_BYTES) }, (_, index) => blockId(uploadId, index))
     const rest = ids.entries()
     try {

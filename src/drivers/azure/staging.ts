@@ -6,8 +6,8 @@
  * When one fails no further is read, those in flight are aborted and waited for, and the first failure is thrown. What was staged
  * is then forgotten, where that can be done without touching anybody else's.
  */
-import { randomUUID } from 'node:crypto'
 import type * as Sdk from '@azure/storage-blob'
+import { nodeCrypto } from '../../builtins.ts'
 import { codeOf } from './azure-errors.ts'
 import { type Block, blockId } from './blocks.ts'
 import { md5Of } from './checksums.ts'
@@ -20,7 +20,7 @@ export type StageBlock = (block: Block, index: number, signal: AbortSignal) => P
 
 /** One upload of blocks to one blob. */
 export class Staging {
-  readonly id: string = randomUUID()
+  readonly id: string = nodeCrypto().randomUUID()
   readonly #connection: AzureConnection
   readonly #key: string
 

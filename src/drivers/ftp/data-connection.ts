@@ -4,9 +4,10 @@
  *
  *   EPSV (RFC 2428), else PASV ─▶ connect ─▶ TLS, which resumes the session of the control connection
  */
-import { connect, type Socket } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { FTPContext } from 'basic-ftp'
+import { nodeNet, nodeTls } from '../../builtins.ts'
 import { UnavailableError } from '../../errors.ts'
 import type { Control } from './control.ts'
 import { isRefused, LostError } from './ftp-errors.ts'
@@ -34,7 +35,7 @@ export async function openData(route: DataRoute, signal: AbortSignal | undefined
   const { control, context, passiveHost } = route
   const host = passiveHost ?? context.socket.remoteAddress
   if (host === undefined) throw new LostError(undefined)
-  const socket = connect({ host, port })
+  const socket = nodeNet().connect({ host, port })
   socket.on('error', () => undefined) // met by whoever waits; a socket without a listener would end the process
   try {
     await control.bounded(() => opened(socket, 'connect'), { signal })
@@ -51,7 +52,7 @@ export async function openData(route: DataRoute, signal: AbortSignal | undefined
 
 function overTls(socket: Socket, context: FTPContext): TLSSocket {
   const control = context.socket as TLSSocket
-  const secure = connectTls({ ...context.tlsOptions, socket, session: context.tlsSessionStore ?? control.getSession() })
+  const secure = nodeTls().connect({ ...context.tlsOptions, socket, session: context.tlsSessionStore ?? control.getSession() })
   secure.on('error', () => undefined)
   secure.on('session', (session) => (context.tlsSessionStore = session)) // a ticket of TLS 1.3 is good for one connection
   return secure

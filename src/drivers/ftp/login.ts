@@ -6,8 +6,8 @@
  * With TLS everything is protected or nothing is sent: a server that refuses to protect the data channel is refused.
  */
 import type * as BasicFtp from 'basic-ftp'
-import { isIP } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
+import { nodeNet } from '../../builtins.ts'
 import { ConfigurationError, TimeoutError, UnauthenticatedError, UnavailableError } from '../../errors.ts'
 import { Control } from './control.ts'
 import { connectError, isLost, isRefused } from './ftp-errors.ts'
@@ -82,7 +82,7 @@ async function open(client: BasicFtp.Client, { host, port, secure, tls }: FtpSet
 
 /** Data connections resume the session of the same host, so its name has to be in the options of both. */
 function tlsOptions(host: string, tls: ConnectionOptions): ConnectionOptions {
-  const name = isIP(host) === 0 ? { servername: host } : {}
+  const name = nodeNet().isIP(host) === 0 ? { servername: host } : {}
   return { ...name, ...tls, host }
 }
 

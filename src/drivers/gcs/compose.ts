@@ -7,7 +7,7 @@
  *
  * What a killed process leaves there is found by its prefix, and removed by `pruneIncompleteUploads`.
  */
-import { randomUUID } from 'node:crypto'
+import { nodeCrypto } from '../../builtins.ts'
 import { contentTypeOf } from '../../content-type.ts'
 import type { CallOptions, Content, FileStat, WriteOptions } from '../../driver.ts'
 import { FileNotFoundError, isStorageError, PreconditionFailedError, UnavailableError } from '../../errors.ts'
@@ -57,7 +57,7 @@ export async function compose(api: GcsApi, composition: Composition): Promise<Ob
 export async function append(api: GcsApi, name: string, content: Content, options: WriteOptions): Promise<void> {
   const { signal } = options
   const existing = await found(api, name, options)
-  const addition = `${APPENDS}${randomUUID()}`
+  const addition = `${APPENDS}${nodeCrypto().randomUUID()}`
   // The store composes objects of one storage class only.
   const storageClass = existing?.storageClass ?? options.storageClass ?? api.settings.storageClass
   try {

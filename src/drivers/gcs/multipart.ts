@@ -4,7 +4,7 @@
  *   33 parts ──▶ compose(1…32) ──▶ tree-0-0 ─╮
  *                part 33 ─────────────────────┴─▶ compose ──▶ the file, under the condition of `complete`
  */
-import { randomUUID } from 'node:crypto'
+import { nodeCrypto } from '../../builtins.ts'
 import { bytesContent } from '../../content.ts'
 import { contentTypeOf } from '../../content-type.ts'
 import type { CallOptions, Content, MultipartAbility, UploadedPart, WriteOptions, WriteResult } from '../../driver.ts'
@@ -47,7 +47,7 @@ interface Upload extends CallOptions {
 }
 
 async function create(api: GcsApi, path: string, { signal, ...options }: WriteOptions): Promise<string> {
-  const uploadId = randomUUID()
+  const uploadId = nodeCrypto().randomUUID()
   const manifest: Manifest = { path: nameOf(path), options }
   const content = bytesContent(Buffer.from(JSON.stringify(manifest)))
   await upload(api, { name: manifestName(uploadId), resource: { contentType: 'application/json' }, query: {}, signal }, content)

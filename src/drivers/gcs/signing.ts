@@ -7,7 +7,7 @@
  * The SDK signs no HEAD, so what is signed is put together here; the signature is the SDK's. Cloud Storage documentation, "V4 signing
  * process" and "Policy document".
  */
-import { createHash } from 'node:crypto'
+import { nodeCrypto } from '../../builtins.ts'
 import type { SignedRequest, SignOptions } from '../../driver.ts'
 import { InvalidArgumentError } from '../../errors.ts'
 import { encodePath, encodeSegment } from '../../path.ts'
@@ -63,7 +63,7 @@ async function signedUrl(
     signedHeaders.map(([header]) => header).join(';'),
     'UNSIGNED-PAYLOAD',
   ].join('\n')
-  const hash = createHash('sha256').update(canonical).digest('hex')
+  const hash = nodeCrypto().createHash('sha256').update(canonical).digest('hex')
   const signature = await hexSignature(connection, [ALGORITHM, timestamp, scope, hash].join('\n'))
   return { url: `${origin}${path}?${query}&X-Goog-Signature=${signature}`, method: options.method, headers }
 }

@@ -7,7 +7,7 @@
  * The length need not be known: a stream that ends within one chunk is one request. The store compares the crc32c before anybody
  * sees the object. A source that fails, and an abort, cancel the session.
  */
-import { randomUUID } from 'node:crypto'
+import { nodeCrypto } from '../../builtins.ts'
 import type { Content } from '../../driver.ts'
 import { createDigest } from '../../digest.ts'
 import { IntegrityError } from '../../errors.ts'
@@ -47,7 +47,7 @@ async function simple(api: GcsApi, target: Target, bytes: Uint8Array): Promise<O
   const digest = createDigest('crc32c')
   digest.update(bytes)
   const crc32c = digest.digest('base64')
-  const boundary = `stowage-${randomUUID()}`
+  const boundary = `stowage-${nodeCrypto().randomUUID()}`
   const resource = JSON.stringify({ ...target.resource, name: target.name, crc32c })
   const call: ApiCall = {
     ...(await uploadCall(api, target, 'multipart')),

@@ -4,8 +4,8 @@
  *
  *   options ──▶ preset (endpoint, region, quirks) ──▶ judged ──▶ S3Settings
  */
-import { createHash } from 'node:crypto'
 import type { ConnectionOptions } from 'node:tls'
+import { nodeCrypto } from '../../builtins.ts'
 import { ConfigurationError, quote } from '../../errors.ts'
 import { type Profile, profileOf, type S3Features, type S3Preset } from './presets.ts'
 
@@ -253,7 +253,7 @@ function encryption(
   const key = Buffer.from(sseCustomerKey, 'base64')
   if (key.byteLength !== 32 || key.toString('base64') !== sseCustomerKey)
     throw new ConfigurationError('"sseCustomerKey" is 32 bytes in base64')
-  const keyMd5 = createHash('md5').update(key).digest('base64')
+  const keyMd5 = nodeCrypto().createHash('md5').update(key).digest('base64')
   return { serverSideEncryption, kmsKeyId, sseCustomer: { algorithm: 'AES256', key: sseCustomerKey, keyMd5 } }
 }
 

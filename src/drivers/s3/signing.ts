@@ -10,7 +10,7 @@
  * exactly what has to be sent. A URL dies with the credentials that signed it: with temporary ones, earlier than it says.
  * Amazon S3 API reference, "Authenticating Requests: Using Query Parameters" and "Creating a POST policy".
  */
-import { createHash, createHmac } from 'node:crypto'
+import { nodeCrypto } from '../../builtins.ts'
 import { contentTypeOf } from '../../content-type.ts'
 import type { SignedRequest, SignOptions } from '../../driver.ts'
 import { InvalidArgumentError, UnsupportedError } from '../../errors.ts'
@@ -112,7 +112,7 @@ function signedUrl(signer: Signer, key: string, { options, settings, seconds }: 
   })
   const lines = names.map((name) => `${name}:${canonicalHeaders[name]?.trim().replace(/ +/g, ' ')}\n`)
   const canonical = [method, url.pathname, query, lines.join(''), names.join(';'), 'UNSIGNED-PAYLOAD'].join('\n')
-  const signature = sign(signer, [ALGORITHM, time, scope, createHash('sha256').update(canonical).digest('hex')].join('\n'))
+  const signature = sign(signer, [ALGORITHM, time, scope, nodeCrypto().createHash('sha256').update(canonical).digest('hex')].join('\n'))
   return { url: `${url.origin}${url.pathname}?${query}&X-Amz-Signature=${signature}`, method, headers }
 }
 
@@ -176,9 +176,9 @@ function sign({ identity, scope }: Signer, text: string): string {
     known = { scope, key }
     signingKeys.set(identity, known)
   }
-  return createHmac('sha256', known.key).update(text).digest('hex')
+  return nodeCrypto().createHmac('sha256', known.key).update(text).digest('hex')
 }
 
 function hmac(key: Buffer | string, text: string): Buffer {
-  return createHmac('sha256', key).update(text).digest()
+  return nodeCrypto().createHmac('sha256', key).update(text).digest()
 }
