@@ -98,7 +98,7 @@ async function send(req: IncomingMessage, res: ServerResponse, reply: Reply): Pr
   const body = json === undefined ? text : JSON.stringify(json)
   const typed = json === undefined ? {} : { 'content-type': 'application/json; charset=UTF-8' }
   const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
-  res.writeHead(status, encoded({ ...typed, ...length, ...headers }))
+  res.writeHead(status, mutable({ ...typed, ...length, ...headers }))
   if (stream === undefined || req.method === 'HEAD') {
     void (stream as AsyncGenerator<Uint8Array> | undefined)?.return?.(undefined)
     res.end(body)
@@ -111,12 +111,9 @@ async function send(req: IncomingMessage, res: ServerResponse, reply: Reply): Pr
   res.end()
 }
 
-/** Header values as bytes of UTF-8. */
-function encoded(headers: NonNullable<Reply['headers']>): Record<string, string | number | string[]> {
-  const bytes = (value: string): string => (/[\u0100-\uffff]/.test(value) ? Buffer.from(value).toString('latin1') : value)
-  const all = Object.entries(headers).map(([name, value]) => {
-    return [name, typeof value === 'string' ? bytes(value) : typeof value === 'number' ? value : [...value]] as const
-  })
+/** A list of values is a header of several lines. */
+function mutable(headers: NonNullable<Reply['headers']>): Record<string, string | number | string[]> {
+  const all = Object.entries(headers).map(([name, value]) => [name, typeof value === 'object' ? [...value] : value] as const)
   return Object.fromEntries(all)
 }
 

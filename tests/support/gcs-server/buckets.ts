@@ -1,6 +1,6 @@
 /** `storage.buckets`: insert, get, list, patch, update, delete, policies and permissions, and the lock of a retention policy. */
 import { grants, predefinedBucketAcl, predefinedDefaultAcl, PROJECT_PRIVATE } from './acl.ts'
-import { allow, bucketOf, type Call, type Handler, holds, ok, readJson, showing } from './call.ts'
+import { allow, bucketOf, type Call, type Handler, holds, ok, publicAccessPrevented, readJson, showing } from './call.ts'
 import { conditionNotMet, conflict, GcsError, invalid, required } from './errors.ts'
 import { limitOf } from './listing.ts'
 import { compareNames, type Json, ObjectTable, type StoredBucket } from './model.ts'
@@ -255,8 +255,18 @@ export const setPolicy: Handler = async (call, names) => {
   const { bindings = [], etag, version = 1 } = body
   if (typeof etag === 'string' && etag !== etagOf(bucket.policy.revision, 1)) throw conditionNotMet()
   if (!Array.isArray(bindings)) throw invalid('Invalid value for: bindings')
+  checkMembers(bucket, bindings as readonly Json[])
   bucket.policy = { bindings: bindings as readonly Json[], version: Number(version), revision: bucket.policy.revision + 1 }
   return ok(policyResource(bucket))
+}
+
+function checkMembers(bucket: StoredBucket, bindings: readonly Json[]): void {
+  const isOpen = bindings.some(({ members }) =>
+    (members as readonly string[] | undefined)?.some((member) => /^all(Authenticated)?Users$/.test(member)),
+  )
+  if (!isOpen || !publicAccessPrevented(bucket)) return
+  const message = 'The member bindings allUsers and allAuthenticatedUsers are not allowed since public access prevention is enforced.'
+  throw new GcsError(412, { reason: 'conditionNotMet', message })
 }
 
 /** What the caller holds of what they ask about; no policy is weighed. */

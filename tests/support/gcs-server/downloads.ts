@@ -54,7 +54,7 @@ export function requestedRange(header: string | undefined, size: number): Range 
 
 function headersOf(object: StoredObject, api: 'json' | 'xml'): Readonly<Record<string, string>> {
   const { body, generation, metageneration, settings, storageClass } = object
-  const text = (field: string): string => textOf(settings[field])
+  const text = (field: string): string => headerText(textOf(settings[field]))
   const sums = [`crc32c=${crc32cText(body.crc32c)}`, ...(body.md5 === undefined ? [] : [`md5=${body.md5}`])]
   const md5Hex = body.md5 === undefined ? undefined : Buffer.from(body.md5, 'base64').toString('hex')
   const all: Readonly<Record<string, string>> = {
@@ -76,10 +76,14 @@ function headersOf(object: StoredObject, api: 'json' | 'xml'): Readonly<Record<s
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''))
 }
 
+/** Bytes of UTF-8, each a character of the header. */
+export function headerText(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}
+
 function metadataHeaders({ settings, componentCount }: StoredObject): Readonly<Record<string, string>> {
   const metadata = (settings['metadata'] ?? {}) as Readonly<Record<string, string>>
-  // Bytes of UTF-8, each a character of the header: what Cloud Storage sends.
-  const entries = Object.entries(metadata).map(([key, value]) => [`x-goog-meta-${key}`, Buffer.from(value).toString('latin1')] as const)
+  const entries = Object.entries(metadata).map(([key, value]) => [`x-goog-meta-${key}`, headerText(value)] as const)
   const count = componentCount === undefined ? {} : { 'x-goog-component-count': String(componentCount) }
   return { ...count, ...Object.fromEntries(entries) }
 }

@@ -4,7 +4,7 @@
  */
 import { predefinedFromHeader } from './acl.ts'
 import { allow, allowRead, bucketOf, type Call, type Names, objectOf, readText, type Reply, type Upload } from './call.ts'
-import { download } from './downloads.ts'
+import { download, headerText } from './downloads.ts'
 import { GcsError, invalid, notImplemented, notModified } from './errors.ts'
 import { decode } from './json-api.ts'
 import type { Json, StoredObject } from './model.ts'
@@ -87,7 +87,7 @@ function responseHeaders(query: URLSearchParams): Readonly<Record<string, string
   const headers: Record<string, string> = {}
   for (const name of ['content-disposition', 'content-type']) {
     const value = query.get(`response-${name}`)
-    if (value !== null) headers[name] = value
+    if (value !== null) headers[name] = headerText(value)
   }
   return headers
 }
