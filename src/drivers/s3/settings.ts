@@ -126,6 +126,7 @@ const MAX_PART_COUNT = 10_000
 
 /** @throws ConfigurationError for what cannot work, whatever the store answers */
 export function settingsOf(options: S3DriverOptions, env: Environment = process.env): S3Settings {
+  if (typeof options !== 'object' || options === null) throw new ConfigurationError('an S3 disk needs "bucket"')
   const profile = profileOf(options.preset)
   if (typeof options.bucket !== 'string' || options.bucket === '') throw new ConfigurationError('an S3 disk needs "bucket"')
   judgeClient(options)
@@ -205,7 +206,8 @@ function judgeClient(options: S3DriverOptions): void {
   if (options.client === undefined) return
   const given = (['key', 'secret', 'token', 'credentials'] as const).filter((key) => options[key] !== undefined)
   if (given.length > 0) throw new ConfigurationError(`"client" has its own credentials: leave out ${given.map(quote).join(', ')}`)
-  if (!('send' in options.client)) throw new ConfigurationError('"client" is not an S3Client of @aws-sdk/client-s3')
+  if (typeof options.client !== 'object' || options.client === null || !('send' in options.client))
+    throw new ConfigurationError('"client" is not an S3Client of @aws-sdk/client-s3')
 }
 
 function judgeAcl({ acl, preset }: S3DriverOptions, { features }: Profile): void {

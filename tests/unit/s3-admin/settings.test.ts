@@ -99,6 +99,7 @@ describe('what an S3 disk is given', () => {
       { client: { send() {} }, key: 'k', secret: 's' },
       '"client" has its own credentials: leave out "key", "secret"',
     ],
+    ['a client by name', { client: 's3' as unknown as object }, '"client" is not an S3Client'],
     ['what is no client', { client: {} }, '"client" is not an S3Client'],
     ['a short key of SSE-C', { sseCustomerKey: Buffer.alloc(31).toString('base64') }, '"sseCustomerKey" is 32 bytes'],
     ['a key of SSE-C that is no base64', { sseCustomerKey: `${KEY.slice(0, -2)}!=` }, '"sseCustomerKey" is 32 bytes'],
