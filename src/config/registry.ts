@@ -8,6 +8,7 @@
  */
 import { type CachedOptions, cached } from '../decorators/cached/cached.ts'
 import { type EncryptedOptions, encrypted } from '../decorators/encrypted/encrypted.ts'
+import { fallback } from '../decorators/fallback/fallback.ts'
 import { readOnly } from '../decorators/read-only.ts'
 import { retrying } from '../decorators/retrying.ts'
 import { scoped } from '../decorators/scoped.ts'
@@ -139,7 +140,11 @@ const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinit
     build: (config: BuildConfig<'scoped'>, { resolve }) => scoped(config.prefix)(resolve(config.disk)),
   },
   'read-only': { required: ['disk'], build: (config: BuildConfig<'read-only'>, { resolve }) => readOnly()(resolve(config.disk)) },
-  fallback: { required: ['disk', 'fallbacks'] },
+  fallback: {
+    required: ['disk', 'fallbacks'],
+    build: ({ disk, fallbacks, promote }: BuildConfig<'fallback'>, { resolve }) =>
+      fallback({ fallbacks: fallbacks.map((other) => resolve(other as DiskReference)), promote })(resolve(disk)),
+  },
   mirrored: { required: ['disk', 'mirrors'] },
 }
 
