@@ -9,6 +9,7 @@ import { throttled } from '../../src/decorators/throttled.ts'
 import type { Decorator, Driver } from '../../src/driver.ts'
 import { AzureDriver } from '../../src/drivers/azure/azure-driver.ts'
 import { FtpDriver } from '../../src/drivers/ftp/ftp-driver.ts'
+import { GcsDriver } from '../../src/drivers/gcs/gcs-driver.ts'
 import { LocalDriver } from '../../src/drivers/local/local-driver.ts'
 import { MemoryDriver } from '../../src/drivers/memory-driver.ts'
 import { S3Driver, type S3DriverOptions } from '../../src/drivers/s3/s3-driver.ts'
@@ -23,6 +24,8 @@ const URLS = 'publicUrl signUrl temporaryUrl temporaryUploadUrl'
 
 const S3 = `multipart ${URLS} ${STORE} versions`
 
+const GCS = `multipart append versions ${STORE} ${URLS}`
+
 const url = served({ disk: 'a', secret: 'a secret of the kit' })
 const memory = (): Driver => new MemoryDriver()
 const local = (): Driver => new LocalDriver({ root: 'never-made' })
@@ -36,6 +39,9 @@ const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: strin
   ['azure', new AzureDriver({ container: 'never-asked', accountName: 'nobody', sasToken: 'sig=x' }), `append publicUrl ${STORE}`],
   ['azure', new AzureDriver({ container: 'never-asked', accountName: 'nobody', versions: true }), `append versions ${STORE} ${URLS}`],
   ['ftp', new FtpDriver({ host: 'never-connected' }), 'visibility directories append rangedRead'],
+  ['gcs', new GcsDriver({ bucket: 'never-asked' }), GCS],
+  ['gcs', new GcsDriver({ bucket: 'never-asked', uniformAccess: false }), `visibility ${GCS}`],
+  ['scoped(gcs)', stack(new GcsDriver({ bucket: 'never-asked' }), scoped('a')), GCS],
   ['s3', s3(), S3],
   ['s3', s3({ acl: true }), `visibility ${S3}`],
   ['s3:minio', s3({ preset: 'minio', endpoint: 'https://minio.example.com' }), S3],

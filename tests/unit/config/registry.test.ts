@@ -77,7 +77,7 @@ describe('built-in drivers', () => {
     })
   })
 
-  it.each(['gcs', 'azure', 'encrypted', 'cached', 'cdn', 'fallback', 'mirrored'])(
+  it.each(['azure', 'encrypted', 'cached', 'cdn', 'fallback', 'mirrored'])(
     '%s is declared, and says that it is not built yet',
     (driver) => {
       const keys = { bucket: 'b', container: 'c', host: 'h', endpoint: 'https://e', disk: 'other', key: 'k', url: 'https://u' }
