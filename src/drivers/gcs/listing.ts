@@ -85,13 +85,13 @@ function offsetAfter(place: string, { prefix, recursive }: Listing): string {
 function* entriesOf(page: ObjectList, listing: Listing, previous: Entry | undefined): Generator<Entry, undefined> {
   let place = previous === undefined ? listing.start : later(sortKey(previous), listing.start)
   for (const { name, item } of namesOf(page)) {
-    if (!isOurs(name)) continue
+    if (name.startsWith(RESERVED)) continue
     for (const directory of directoriesIn(name, listing)) {
-      if (compareUtf8(directory, place) <= 0) continue
+      if (compareUtf8(directory, place) <= 0 || !isPath(directory.slice(0, -1))) continue
       place = directory
       yield { type: 'directory', path: directory.slice(0, -1) }
     }
-    if (item === undefined || name.endsWith('/') || compareUtf8(name, place) <= 0) continue
+    if (item === undefined || name.endsWith('/') || compareUtf8(name, place) <= 0 || !isPath(name)) continue
     place = name
     yield fileEntry(item)
   }
@@ -123,9 +123,7 @@ function fileEntry({ name, size, updated, generation }: ObjectResource): FileEnt
 }
 
 /** Names that no path says, such as `a//b`, cannot be asked for, so they are not shown. */
-function isOurs(name: string): boolean {
-  if (name.startsWith(RESERVED)) return false
-  const path = name.endsWith('/') ? name.slice(0, -1) : name
+function isPath(path: string): boolean {
   try {
     return path !== '' && normalizePath(path) === path
   } catch {
