@@ -3,7 +3,7 @@
  *
  *   first answer ──▶ ▓▓▓▓ │▒▒▒│▒▒▒│▒▒▒│…        then segments of 2 MiB, fetched ahead and handed out in order
  *
- * How many are fetched at once grows from one to four, and only when the reader had to wait: whoever reads slowly holds one
+ * How many are fetched at once grows from one to three, and only when the reader had to wait: whoever reads slowly holds one
  * connection. A body that is given up, before or after its first byte, gives its sockets back.
  */
 import type { Body } from '../../driver.ts'
@@ -13,9 +13,7 @@ import { type BlobVersion, destroy, fill, type Span, streamed } from './ranges.t
 /** How much the first request asks for, at most: all of a small file. */
 export const FIRST_BYTES: number = 8 * 1024 * 1024
 const SEGMENT_BYTES = 2 * 1024 * 1024
-const MAX_AHEAD = 4
-/** Chunks that are handed out, so that readers' buffers stay small. */
-const CHUNK_BYTES = 256 * 1024
+const MAX_AHEAD = 3
 
 /** What was answered already, and the span that the whole body is. */
 export interface Beginning {
@@ -114,20 +112,16 @@ export class BlobBody implements Body, AsyncIterator<Uint8Array, undefined> {
   async *#readAhead(): AsyncGenerator<Uint8Array, undefined> {
     const segments = this.#segments().values()
     const ahead: Segment[] = []
-    const free: Buffer[] = []
     for (let most = 1; ; ) {
       while (ahead.length < most) {
         const { done, value } = segments.next()
         if (done === true) break
-        ahead.push(new Segment(this.#version, value, { buffer: free.pop(), signal: this.#signal }))
+        ahead.push(new Segment(this.#version, value, this.#signal))
       }
       const segment = ahead.shift()
       if (segment === undefined) return
       if (!segment.arrived) most = Math.min(MAX_AHEAD, most * 2)
-      const bytes = await segment.bytes
-      // Copies, so that the segment's buffer can be filled again: few large buffers that stay, and small ones that die young.
-      for (let start = 0; start < bytes.byteLength; start += CHUNK_BYTES) yield Buffer.from(bytes.subarray(start, start + CHUNK_BYTES))
-      free.push(segment.buffer)
+      yield* await segment.chunks
     }
   }
 
@@ -136,19 +130,20 @@ export class BlobBody implements Body, AsyncIterator<Uint8Array, undefined> {
   }
 }
 
-/** A part of the body on its way. */
+/** A part of the body on its way: its chunks as they came, because copying them would leave as much again to be collected. */
 class Segment {
-  readonly buffer: Buffer
-  readonly bytes: Promise<Buffer>
+  readonly chunks: Promise<readonly Uint8Array[]>
   arrived = false
 
-  constructor(version: BlobVersion, span: Span, { buffer, signal }: { readonly buffer: Buffer | undefined; readonly signal: AbortSignal }) {
-    this.buffer = buffer ?? Buffer.allocUnsafeSlow(SEGMENT_BYTES)
-    const into = this.buffer.subarray(0, span.end - span.start)
-    this.bytes = fill(version, span, { into, signal }).then(() => {
-      this.arrived = true
-      return into
-    })
-    this.bytes.catch(() => undefined) // met when it is its turn
+  constructor(version: BlobVersion, span: Span, signal: AbortSignal) {
+    this.chunks = this.#gather(streamed(version, span, { signal }))
+    this.chunks.catch(() => undefined) // met when it is its turn
+  }
+
+  async #gather(stream: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of stream) chunks.push(chunk)
+    this.arrived = true
+    return chunks
   }
 }

@@ -7,7 +7,6 @@ import type * as Sdk from '@azure/storage-blob'
 import { isStorageError, PreconditionFailedError, UnavailableError } from '../../errors.ts'
 import { toAzureError } from './azure-errors.ts'
 import type { AzureConnection } from './client.ts'
-import { inviteCollection } from './minor-collections.ts'
 
 /** In bytes; the end is exclusive. */
 export interface Span {
@@ -40,7 +39,6 @@ export async function* streamed(
       for await (const chunk of stream as AsyncIterable<Uint8Array>) {
         const wanted = chunk.subarray(0, span.end - start)
         start += wanted.byteLength
-        inviteCollection(wanted.byteLength)
         yield wanted
       }
       if (start < span.end) throw cutOff(start, span.end)
