@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type EventEmitter, once } from 'node:events'
 import { allow, type Call, type Fault, parseJson, readText, type Reply, type State } from './call.ts'
 import { type Controls, runControl } from './control.ts'
-import { GcsError, jsonError, xmlError } from './errors.ts'
+import { GcsError, jsonError, notImplemented, xmlError } from './errors.ts'
 import { breakUpload, faultError, spoiled, takeFault } from './faults.ts'
 import { answerJson, isJsonPath } from './json-api.ts'
 import { answerObjectHost } from './object-host.ts'
@@ -75,6 +75,7 @@ async function* single(text: string): AsyncGenerator<Uint8Array> {
 
 async function dispatch(call: Call): Promise<Reply> {
   if (call.path === '/token' && call.method === 'POST') return await token(call)
+  if (call.headers['x-goog-encryption-algorithm'] !== undefined) throw notImplemented('encryption with keys of the customer')
   if (isJsonPath(call.path)) return await answerJson(call)
   if (call.path === '/' && call.method === 'GET') {
     allow(call, 'storage.buckets.list')

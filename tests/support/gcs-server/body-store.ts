@@ -154,6 +154,7 @@ export class BodyWriter {
     await this.#file?.close()
     this.#file = undefined
     const where = this.#fileName === undefined ? { bytes: this.#blocks } : { file: this.#fileName }
+    this.#blocks = [] // Whoever still has the writer does not have the bytes.
     return new Body([{ size: this.#kept, holders: 0, ...where }], { crc32c: this.#crc, md5: this.#md5.digest('base64') })
   }
 

@@ -14,6 +14,7 @@ import { type Call, fits, newId, ok, type Reply, type Upload, type UploadSession
 import { badUpload, notFound } from './errors.ts'
 import { commitObject, hashesOf, shown } from './objects.ts'
 
+const MAX_SESSIONS = 200
 const SESSION_MS = 7 * 24 * 3600 * 1000
 
 export function beginResumable(call: Call, upload: Upload, isXml = false): UploadSession {
@@ -30,8 +31,16 @@ export function beginResumable(call: Call, upload: Upload, isXml = false): Uploa
     failure: undefined,
     isXml,
   }
+  forgetOldest(call.state.sessions)
   call.state.sessions.set(session.id, session)
   return session
+}
+
+/** Those that are over can be asked about for a while. */
+function forgetOldest(sessions: Map<string, UploadSession>): void {
+  if (sessions.size < MAX_SESSIONS) return
+  const over = [...sessions.values()].filter(({ state }) => state !== 'open')
+  for (const { id } of over.slice(0, MAX_SESSIONS / 2)) sessions.delete(id)
 }
 
 export async function continueResumable(call: Call): Promise<Reply> {

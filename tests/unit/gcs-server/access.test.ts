@@ -9,7 +9,7 @@ const api = apiClient()
 /** At the address that wants tokens. */
 async function as(token: string | undefined, path: string, asked: Asked = {}): Promise<Answer> {
   const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` }
-  const place = /^\/upload/.test(path) ? path : `/storage/v1${path}`
+  const place = path.startsWith('/upload') ? path : `/storage/v1${path}`
   return await api.ask(`${api.server.origin}${place}`, { ...asked, headers: { ...asked.headers, ...authorization } })
 }
 

@@ -35,7 +35,7 @@ export class ApiClient {
 
   /** Without a token: whoever calls owns everything. Paths are those after `/storage/v1`, or whole addresses. */
   async ask(path: string, { method = 'GET', headers = {}, body }: Asked = {}): Promise<Answer> {
-    const url = /^http/.test(path)
+    const url = path.startsWith('http')
       ? path
       : `${this.server.emulatorOrigin}${/^\/(upload|download|storage)/.test(path) ? '' : '/storage/v1'}${path}`
     const isBytes = typeof body === 'string' || ArrayBuffer.isView(body)

@@ -71,12 +71,12 @@ describe('a bucket', () => {
 
   it('is listed by page and prefix', async () => {
     const names = await Promise.all([api.bucket(), api.bucket(), api.bucket()])
-    const found: unknown[] = []
+    const found: string[] = []
     let token = ''
     do {
       const { json } = await api.ask(`/b?project=p&maxResults=2&prefix=unit-&pageToken=${token}`)
-      found.push(...((json['items'] ?? []) as readonly Resource[]).map((item) => item['name']))
-      token = String(json['nextPageToken'] ?? '')
+      found.push(...((json['items'] ?? []) as readonly Resource[]).map((item) => String(item['name'])))
+      token = (json['nextPageToken'] as string | undefined) ?? ''
     } while (token !== '')
     expect(found).toEqual(found.toSorted())
     expect(names.filter((name) => !found.includes(name))).toEqual([])
@@ -97,11 +97,13 @@ describe('a bucket', () => {
 
 describe('the lifecycle', () => {
   const rule = (action: object, condition: object): object => ({ lifecycle: { rule: [{ action, condition }] } })
-  const names = async (bucket: string): Promise<readonly unknown[]> =>
-    ((await api.ask(`/b/${bucket}/o?versions=true`)).json['items'] as readonly Resource[] | undefined)?.map((item) => item['name']) ?? []
+  const names = async (bucket: string): Promise<readonly string[]> =>
+    ((await api.ask(`/b/${bucket}/o?versions=true`)).json['items'] as readonly Resource[] | undefined)?.map((item) =>
+      String(item['name']),
+    ) ?? []
 
   it.each([
-    ['age', { age: 0 }, []],
+    ['age', { age: 0 }, [] as string[]],
     ['age', { age: 1 }, ['logs/a.log', 'b.txt']],
     ['matchesPrefix', { age: 0, matchesPrefix: ['logs/'] }, ['b.txt']],
     ['matchesSuffix', { age: 0, matchesSuffix: ['.txt'] }, ['logs/a.log']],
@@ -113,7 +115,7 @@ describe('the lifecycle', () => {
     await api.put(bucket, 'logs/a.log')
     await api.put(bucket, 'b.txt')
     await api.server.controls.lifecycle()
-    expect((await names(bucket)).toSorted()).toEqual([...left].toSorted())
+    expect((await names(bucket)).toSorted()).toEqual(left.toSorted())
   })
 
   it('deletes old versions by how many are newer', async () => {

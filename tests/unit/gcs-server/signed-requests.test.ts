@@ -235,7 +235,7 @@ describe('a form', () => {
     ],
   ] as const)('is refused %s', async (_name, form, status, code) => {
     const bucket = await api.bucket()
-    const answer = await post(bucket, form as Form)
+    const answer = await post(bucket, form)
     expect([answer.status, codeOf(answer)]).toEqual([status, code])
     expect((await api.ask(`/b/${bucket}/o`)).json['items']).toBeUndefined()
   })

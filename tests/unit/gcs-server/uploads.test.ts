@@ -70,6 +70,14 @@ describe('a simple upload', () => {
   })
 })
 
+describe('an upload with a key of the customer', () => {
+  it('is refused, because nothing here encrypts', async () => {
+    const headers = { 'x-goog-encryption-algorithm': 'AES256' }
+    const path = `/upload/storage/v1/b/${await api.bucket()}/o?uploadType=media&name=a`
+    expect((await api.ask(path, { method: 'POST', headers, body: 'x' })).status).toBe(501)
+  })
+})
+
 describe('a multipart upload', () => {
   it('stores metadata and bytes', async () => {
     const bucket = await api.bucket()
