@@ -9,6 +9,7 @@
 import { type CachedOptions, cached } from '../decorators/cached/cached.ts'
 import { type EncryptedOptions, encrypted } from '../decorators/encrypted/encrypted.ts'
 import { fallback } from '../decorators/fallback/fallback.ts'
+import { mirrored } from '../decorators/mirrored/mirrored.ts'
 import { readOnly } from '../decorators/read-only.ts'
 import { retrying } from '../decorators/retrying.ts'
 import { scoped } from '../decorators/scoped.ts'
@@ -145,7 +146,11 @@ const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinit
     build: ({ disk, fallbacks, promote }: BuildConfig<'fallback'>, { resolve }) =>
       fallback({ fallbacks: fallbacks.map((other) => resolve(other as DiskReference)), promote })(resolve(disk)),
   },
-  mirrored: { required: ['disk', 'mirrors'] },
+  mirrored: {
+    required: ['disk', 'mirrors'],
+    build: ({ disk, mirrors, mode }: BuildConfig<'mirrored'>, { resolve }) =>
+      mirrored({ mirrors: mirrors.map((other) => resolve(other as DiskReference)), mode })(resolve(disk)),
+  },
 }
 
 /** A store on a disk is given as that disk's driver. */
