@@ -56,7 +56,7 @@ describe('the names of blobs', () => {
     fc.assert(
       fc.property(path, path, (a, b) => {
         const [inA, inB] = [a, b].map((name) => name.slice(0, certainLength(name)))
-        const common = [...a].findIndex((_, index) => a[index] !== b[index])
+        const common = Array.from({ length: a.length }).findIndex((_, index) => a[index] !== b[index])
         const shared = common === -1 ? a.length : common
         if (a === b || shared >= (inA as string).length || shared >= (inB as string).length) return true
         return orders.every((order) => Math.sign(order(keyOf(a), keyOf(b))) === Math.sign(compareUtf8(a, b)))
