@@ -652,8 +652,9 @@ export class Disk extends Filesystem {
     return findLayer(this.driver, (driver) => driver.kind === kind)
   }
 
-  /** The administration of buckets, where the store has them. */
+  /** The administration of buckets, where the store has them. A read-only disk shows none. */
   get buckets(): Buckets | undefined {
+    if (findLayer(this.driver, ({ kind }) => kind === 'read-only') !== undefined) return undefined
     const leaf = findLayer(this.driver, (driver) => 'buckets' in driver && driver.buckets !== undefined)
     return (leaf as { readonly buckets?: Buckets } | undefined)?.buckets
   }

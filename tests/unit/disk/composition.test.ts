@@ -79,6 +79,7 @@ describe('what a disk can do', () => {
     const buckets = { create: never }
     expect(disk.buckets).toBeUndefined()
     expect(new Disk(Object.assign(stub({}), { buckets })).scope('a').buckets).toBe(buckets)
+    expect(new Disk(Object.assign(stub({}), { buckets })).readOnly().buckets).toBeUndefined()
   })
 })
 
