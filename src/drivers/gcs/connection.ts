@@ -42,7 +42,7 @@ export async function connect(settings: GcsSettings): Promise<Connection> {
   const auth = client.authClient
   const address = addressOf(settings)
   const base = baseOf(client, settings.endpoint)
-  const anonymous = isCustom(client, settings, address)
+  const anonymous = isEmulator(client, address)
   return {
     base,
     address,
@@ -92,10 +92,9 @@ function baseOf(client: Storage, endpoint: string | undefined): string {
 }
 
 /** Tokens go to Google only: not to an emulator, unless an injected client says so. */
-function isCustom(client: Storage, settings: GcsSettings, address: string): boolean {
+function isEmulator(client: Storage, address: string): boolean {
   const host = URL.parse(address)?.hostname ?? ''
-  if (settings.client === undefined) return !GOOGLES.test(host) && client.customEndpoint
-  return client.customEndpoint && client.useAuthWithCustomEndpoint !== true
+  return !GOOGLES.test(host) && client.customEndpoint && client.useAuthWithCustomEndpoint !== true
 }
 
 async function bearer(auth: Auth, url: string): Promise<string> {

@@ -28,7 +28,7 @@ interface Manifest {
 export function multipartOf(api: GcsApi): MultipartAbility {
   return {
     create: (path, options) => create(api, path, options),
-    part: (path, uploadId, number, content, { signal }) => putPart(api, { path, uploadId, signal }, number, content),
+    part: (path, uploadId, number, content, { signal }) => putPart(api, { path, uploadId, number, signal }, content),
     list: async (path, uploadId, { signal }) => {
       await manifestOf(api, { path, uploadId, signal })
       return (await listParts(api, { path, uploadId, signal })).map(describePart)
@@ -54,7 +54,8 @@ async function create(api: GcsApi, path: string, { signal, ...options }: WriteOp
   return uploadId
 }
 
-async function putPart(api: GcsApi, target: Upload, number: number, content: Content): Promise<UploadedPart> {
+async function putPart(api: GcsApi, target: Upload & { readonly number: number }, content: Content): Promise<UploadedPart> {
+  const { number } = target
   if (!Number.isInteger(number) || number < 1 || number > MAX_PARTS)
     throw new InvalidArgumentError(`a part has a number from 1 to ${MAX_PARTS}`)
   const { options } = await manifestOf(api, target)
