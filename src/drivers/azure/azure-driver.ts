@@ -23,7 +23,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../../driver.ts'
-import { InvalidArgumentError, isStorageError, PreconditionFailedError } from '../../errors.ts'
+import { isStorageError, PreconditionFailedError } from '../../errors.ts'
 import { Appends } from './append.ts'
 import type { AzureContainers } from './azure-containers.ts'
 import { AzureConnection } from './client.ts'
@@ -37,10 +37,12 @@ import { listBlobs } from './listing.ts'
 import { pruneUncommitted } from './prune.ts'
 import { publicUrl, Signatures } from './sas.ts'
 import { type AzureDriverOptions, settingsOf } from './settings.ts'
+import type { AzurePruneOptions, AzurePruneResult } from './unfinished.ts'
 import { Uploads } from './upload.ts'
 
 export type { AzureContainers, PublicAccess } from './azure-containers.ts'
 export type { AzureDriverOptions } from './settings.ts'
+export type { AzurePruneOptions, AzurePruneResult, UnfinishedUpload } from './unfinished.ts'
 
 declare module '../../driver.ts' {
   interface Layers {
@@ -160,22 +162,9 @@ export class AzureDriver implements Driver {
     return { store: `azure:${endpoint.toLowerCase()}/${container}`, key: path === '' ? '' : keyOf(path) }
   }
 
-  /**
-   * Removes uploads that were begun and never finished, of whomever. Azure does so itself a week after their last block.
-   * @param olderThan seconds, or a moment: younger ones may be under way
-   * @returns how many it removed
-   */
-  async pruneIncompleteUploads({
-    olderThan,
-    signal,
-  }: {
-    readonly olderThan: number | Date
-    readonly signal?: AbortSignal | undefined
-  }): Promise<number> {
-    const before = typeof olderThan === 'number' ? new Date(Date.now() - olderThan * 1_000) : new Date(olderThan)
-    if (Number.isNaN(before.getTime())) throw new InvalidArgumentError('olderThan is a number of seconds, or a Date')
-    signal?.throwIfAborted()
-    return pruneUncommitted(this.#connection, { prefix: '', before, signal })
+  /** Removes uploads that were begun and never finished, of whomever. Azure does so itself a week after their last block. */
+  async pruneIncompleteUploads(options: AzurePruneOptions): Promise<AzurePruneResult> {
+    return pruneUncommitted(this.#connection, options)
   }
 
   /** Closes its connections; those of an injected client stay. */

@@ -3,32 +3,37 @@
  * Azure removes them a week after their last block. This removes them now.
  */
 import type * as Sdk from '@azure/storage-blob'
+import { InvalidArgumentError } from '../../errors.ts'
 import { codeOf } from './azure-errors.ts'
 import type { AzureConnection } from './client.ts'
 import { quoted } from './facts.ts'
+import { pathOf } from './keys.ts'
 import { deleteUncommitted } from './staging.ts'
+import type { AzurePruneOptions, AzurePruneResult, UnfinishedUpload } from './unfinished.ts'
 
-export interface Prune {
-  /** Names of blobs begin with this. */
-  readonly prefix: string
-  /** Begun before this moment. */
-  readonly before: Date
-  readonly signal: AbortSignal | undefined
-}
-
-/** @returns how many uploads it removed */
-export async function pruneUncommitted(connection: AzureConnection, { prefix, before, signal }: Prune): Promise<number> {
+export async function pruneUncommitted(
+  connection: AzureConnection,
+  { olderThan, prefix = '', signal }: AzurePruneOptions,
+): Promise<AzurePruneResult> {
+  const before = timeOf(olderThan)
   return connection.ask(signal, async ({ container, once }) => {
-    let removed = 0
+    const uploads: UnfinishedUpload[] = []
     const options = { prefix, includeUncommitedBlobs: true, ...(signal !== undefined && { abortSignal: signal }) }
     for await (const { name, properties } of container.listBlobsFlat(options)) {
       signal?.throwIfAborted()
-      const begun = properties.lastModified ?? properties.createdOn ?? new Date(0)
-      const isCandidate = (properties.contentLength ?? 0) === 0 && properties.blobType === 'BlockBlob' && begun < before
-      if (isCandidate && (await removeUncommitted(once.getBlockBlobClient(name)))) removed++
+      const started = properties.lastModified ?? properties.createdOn ?? new Date(0)
+      const isCandidate = (properties.contentLength ?? 0) === 0 && properties.blobType === 'BlockBlob' && started < before
+      if (isCandidate && (await removeUncommitted(once.getBlockBlobClient(name)))) uploads.push({ path: pathOf(name) ?? name, started })
     }
-    return removed
+    return { aborted: uploads.length, uploads }
   })
+}
+
+function timeOf(olderThan: unknown): Date {
+  if (typeof olderThan === 'number' && olderThan >= 0) return new Date(Date.now() - olderThan * 1_000)
+  const isDate = Object.prototype.toString.call(olderThan) === '[object Date]'
+  if (isDate && !Number.isNaN((olderThan as Date).getTime())) return olderThan as Date
+  throw new InvalidArgumentError('"olderThan" is a date, or a number of seconds ago')
 }
 
 /** @returns false for a blob that is a file, if an empty one */

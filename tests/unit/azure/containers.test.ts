@@ -79,10 +79,11 @@ describe('uploads that were never finished', () => {
     for (const name of ['a.txt', 'begun.bin', 'dir/begun.bin']) {
       await store.container.getBlockBlobClient(name).stageBlock(blockId(randomUUID(), 0), 'part', 4)
     }
-    expect(await store.driver.pruneIncompleteUploads({ olderThan: 3_600 })).toBe(0)
+    expect(await store.driver.pruneIncompleteUploads({ olderThan: 3_600 })).toEqual({ aborted: 0, uploads: [] })
     expect(await uncommitted(store.container)).toEqual(['begun.bin', 'dir/begun.bin'])
     await sleep(1_100) // times of blobs have no fractions
-    expect(await store.driver.pruneIncompleteUploads({ olderThan: new Date() })).toBe(2)
+    const { aborted, uploads } = await store.driver.pruneIncompleteUploads({ olderThan: new Date() })
+    expect([aborted, uploads.map(({ path }) => path)]).toEqual([2, ['begun.bin', 'dir/begun.bin']])
     expect([await uncommitted(store.container), await disk.allFiles()]).toEqual([[], ['a.txt', 'empty.txt']])
     await expect(store.driver.pruneIncompleteUploads({ olderThan: new Date(Number.NaN) })).rejects.toMatchObject({
       code: 'invalid_argument',
