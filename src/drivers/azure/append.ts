@@ -9,12 +9,12 @@
  * again where it is large, which is where that matters.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type * as Sdk from '@azure/storage-blob'
 import { bytesContent, streamContent, wholeBody } from '../../content.ts'
 import { keptOptions } from '../../derive.ts'
 import type { Content, FileStat, WriteOptions } from '../../driver.ts'
 import { isNotFound, isStorageError, UnavailableError } from '../../errors.ts'
 import { codeOf } from './azure-errors.ts'
+import { makeBlockBlob, tagsOf } from './block-blob.ts'
 import { blockId, blocksOf } from './blocks.ts'
 import type { AzureConnection } from './client.ts'
 import { propertiesOf, readBlob } from './download.ts'
@@ -109,8 +109,12 @@ export class Appends {
 
   async #extendOnce(target: Target, content: Content, { signal }: WriteOptions): Promise<void> {
     const properties = await propertiesOf(this.#connection, target.key, { signal })
+    if (properties.blobType !== 'BlockBlob') {
+      await makeBlockBlob(this.#connection, target, { signal }) // an append blob that took all the appends it can
+      return this.#extendOnce(target, content, { signal })
+    }
     const stat = statOf(target.path, properties.contentLength ?? 0, properties)
-    const kept = { ...keptOptions(stat, { signal }), ...(await this.#unseen(target, properties, signal)), ifMatch: stat.etag }
+    const kept = { ...keptOptions(stat, { signal }), tags: await tagsOf(this.#connection, target.key, properties), ifMatch: stat.etag }
     const blocks = await this.#blocksOf(target, stat, signal)
     if (blocks === undefined) return this.#rewrite(target, content, { stat, options: kept })
     const staging = new Staging(this.#connection, target.key)
@@ -139,13 +143,6 @@ export class Appends {
     const existing = streamContent(wholeBody(body, stat.size), stat.size)
     const size = content.size === undefined ? undefined : stat.size + content.size
     await this.#uploads.write(target, streamContent(chained(existing, content), size), options)
-  }
-
-  /** What a write would lose and a stat does not tell: tags. */
-  async #unseen({ key }: Target, { tagCount = 0 }: Sdk.BlobGetPropertiesResponse, signal: AbortSignal | undefined): Promise<WriteOptions> {
-    if (tagCount === 0) return {}
-    const { tags } = await this.#connection.ask(signal, ({ container }) => container.getBlobClient(key).getTags())
-    return { tags }
   }
 }
 

@@ -77,7 +77,7 @@ export class AzureDriver implements Driver {
     const connection = new AzureConnection(settings)
     const signatures = new Signatures(connection)
     this.#connection = connection
-    this.#uploads = new Uploads(connection, (target, signal) => makeBlockBlob(connection, target, signal))
+    this.#uploads = new Uploads(connection, (target, written) => makeBlockBlob(connection, target, written))
     this.#appends = new Appends(connection, this.#uploads)
     this.#copies = new Copies(connection, signatures, ({ from, to }, kept) => copyThroughStream(this, from.path, this, to.path, kept))
     this.buckets = containersOf(connection)

@@ -14,6 +14,7 @@ import { headersOf, keptOptions } from '../../derive.ts'
 import type { FileStat, WriteOptions } from '../../driver.ts'
 import { FileExistsError, isStorageError } from '../../errors.ts'
 import { codeOf } from './azure-errors.ts'
+import { tagsOf } from './block-blob.ts'
 import { blockId } from './blocks.ts'
 import type { AzureConnection } from './client.ts'
 import { propertiesOf, type Source } from './download.ts'
@@ -180,11 +181,8 @@ export class Copies {
     return { ...(await blobOptions(to.path, { ...kept, storageClass }, tier)), conditions: conditionsOf(options) }
   }
 
-  /** Tags cost a request, so they are asked for only where there are some. */
-  async #withTags({ from, properties, options, signal }: Job): Promise<WriteOptions> {
-    if (options.tags !== undefined || (properties.tagCount ?? 0) === 0) return options
-    const { tags } = await this.#connection.ask(signal, ({ container }) => container.getBlobClient(from.key).getTags())
-    return { ...options, tags }
+  async #withTags({ from, properties, options }: Job): Promise<WriteOptions> {
+    return options.tags === undefined ? { ...options, tags: await tagsOf(this.#connection, from.key, properties) } : options
   }
 }
 

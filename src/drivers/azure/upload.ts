@@ -29,8 +29,8 @@ export interface Target {
   readonly key: string
 }
 
-/** What a blob of another type is made when blocks are to replace it. */
-export type MakeBlockBlob = (target: Target, signal: AbortSignal | undefined) => Promise<void>
+/** Makes a block blob of one of another type, so that blocks can replace it. @returns the etag that it has then */
+export type MakeBlockBlob = (target: Target, options: WriteOptions) => Promise<string | undefined>
 
 export class Uploads {
   readonly #connection: AzureConnection
@@ -87,7 +87,6 @@ export class Uploads {
   }
 
   async #stageAll(target: Target, blocks: AsyncGenerator<Block, undefined>, { blob, options }: Prepared): Promise<WriteResult> {
-    const { signal } = options
     const staging = new Staging(this.#connection, target.key)
     try {
       let size = 0
@@ -96,10 +95,10 @@ export class Uploads {
         size += bytes.byteLength
         md5?.update(bytes)
       })
-      const ids = await this.#staged(staging, target, { blocks: seen, signal })
+      const { ids, blob: adapted } = await this.#staged(staging, target, { blocks: seen, blob, options })
       // Of a blob of blocks Azure computes none: this one is kept, for whoever reads the whole.
       const blobHTTPHeaders = { ...blob.blobHTTPHeaders, ...(md5 !== undefined && { blobContentMD5: md5.digest() }) }
-      const answer = await this.commit(target, ids, { blob: { ...blob, blobHTTPHeaders }, options })
+      const answer = await this.commit(target, ids, { blob: { ...adapted, blobHTTPHeaders }, options })
       return resultOf(size, answer)
     } catch (error) {
       await staging.forget()
@@ -108,18 +107,26 @@ export class Uploads {
   }
 
   /** The first block goes alone: what stands in the way of all of them is found out with it. */
-  async #staged(staging: Staging, target: Target, { blocks, signal }: Source): Promise<string[]> {
+  async #staged(
+    staging: Staging,
+    target: Target,
+    { blocks, blob, options }: Source,
+  ): Promise<{ readonly ids: string[]; readonly blob: BlobOptions }> {
+    const { signal } = options
     const first = await blocks.next()
-    if (first.done === true) return []
+    if (first.done === true) return { ids: [], blob }
+    let adapted = blob
     try {
       await staging.put(first.value, 0, signal)
     } catch (error) {
       if (codeOf(error) !== 'InvalidBlobType') throw error
-      await this.#makeBlockBlob(target, signal)
+      if (options.ifAbsent) throw new FileExistsError()
+      const etag = await this.#makeBlockBlob(target, options)
+      if (options.ifMatch !== undefined && etag !== undefined) adapted = { ...blob, conditions: { ifMatch: etag } }
       await staging.put(first.value, 0, signal)
     }
     first.value.release()
-    return staging.stage(blocks, signal, 1)
+    return { ids: await staging.stage(blocks, signal, 1), blob: adapted }
   }
 
   /** Makes the blob of its blocks. @throws BlocksLostError when somebody else has discarded some */
@@ -171,9 +178,8 @@ interface Prepared {
   readonly options: WriteOptions
 }
 
-interface Source {
+interface Source extends Prepared {
   readonly blocks: AsyncGenerator<Block, undefined>
-  readonly signal: AbortSignal | undefined
 }
 
 const DID_NOTHING: ReadonlySet<string> = new Set(['ServerBusy', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'])

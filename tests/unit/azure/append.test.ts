@@ -82,6 +82,28 @@ describe('appending to a file on Azure', () => {
     expect(await uncommitted(store.container)).toEqual([])
   })
 
+  it('goes on when an append blob takes no more appends', async () => {
+    const bytes = bytesFor(BLOCK_BYTES + 7, 8)
+    await disk.append('log.bin', bytes, { metadata: { a: 'b' } })
+    const headers = { 'content-type': 'application/xml', 'x-ms-error-code': 'BlockCountExceedsLimit' }
+    const body = '<?xml version="1.0" encoding="utf-8"?><Error><Code>BlockCountExceedsLimit</Code><Message>full</Message></Error>'
+    proxy.inject({ method: 'PUT', path: /comp=appendblock/ }, { answer: { status: 409, headers, body } })
+    await disk.append('log.bin', 'end')
+    expect((await disk.get('log.bin')).equals(Buffer.concat([bytes, Buffer.from('end')]))).toBe(true)
+    expect([await typeOf('log.bin'), (await disk.stat('log.bin')).metadata]).toEqual(['BlockBlob', { a: 'b' }])
+  })
+
+  it('leaves a file that can be replaced by blocks under its etag, and only under that', async () => {
+    await disk.append('log.bin', 'line')
+    const { etag } = await disk.stat('log.bin')
+    const large = [bytesFor(BLOCK_BYTES), bytesFor(10)]
+    await expect(disk.writeStream('log.bin', large, { ifMatch: '"0x1"' })).rejects.toMatchObject({ code: 'precondition_failed' })
+    await expect(disk.writeStream('log.bin', large, { ifAbsent: true })).rejects.toMatchObject({ code: 'already_exists' })
+    expect((await disk.stat('log.bin')).etag).toBe(etag)
+    await disk.writeStream('log.bin', large, { ifMatch: etag })
+    expect(await disk.size('log.bin')).toBe(BLOCK_BYTES + 10)
+  })
+
   it('never appends twice: a lost answer is told, and a store that did nothing is asked again', async () => {
     await disk.append('log.txt', 'one\n')
     proxy.inject({ method: 'PUT', path: /comp=appendblock/ }, { loseAnswer: true })
