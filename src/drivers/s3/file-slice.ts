@@ -46,6 +46,11 @@ export class FileSlice {
     return this.#end
   }
 
+  /** Bytes that were read ahead; undefined before there is an answer. */
+  get ahead(): number | undefined {
+    return this.#answer?.buffered
+  }
+
   /** Takes what is there now. */
   take(): Uint8Array | undefined {
     const chunk = this.#answer?.take()

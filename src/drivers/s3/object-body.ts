@@ -5,21 +5,24 @@
  *   ┌ slice 0 ┬ slice 1 ┬ slice 2 ┬ … ┐        read in order; slices 1… are fetched ahead
  *   └─ first answer, cut here ─┘
  *
- * Connections double while the reader mostly waits and this process is mostly idle: where either is the limit, more of them would
- * only cost. At most MAX_SLICES × SLICE_BYTES are in memory. All slices are of one version (`If-Match`).
+ * Connections are added while the reader mostly waits, each is slow, and those that were added last have helped: where the reader,
+ * this process or the store is the limit, more of them would only cost. At most MAX_SLICES × SLICE_BYTES are in memory. All slices are
+ * of one version (`If-Match`).
  */
-import { type EventLoopUtilization, performance } from 'node:perf_hooks'
 import type { Readable } from 'node:stream'
 import type { Body } from '../../driver.ts'
+import { inviteCollection } from './collection.ts'
 import { type FetchSlice, FileSlice } from './file-slice.ts'
 
-const SLICE_BYTES = 3 * 1024 * 1024
-const MAX_SLICES = 16
+const SLICE_BYTES = 1024 * 1024
+const MAX_SLICES = 20
 /** Smaller rests are left to the connection that is there. */
-const MIN_REST_BYTES = 2 * SLICE_BYTES
+const MIN_REST_BYTES = 3 * SLICE_BYTES
 const STEP_MS = 25
-/** Above it this process is the limit, and not the network. */
-const BUSY = 0.7
+/** More connections by this factor have to bring more bytes by that. */
+const STEP = { connections: 4, gain: 1.5 }
+/** A connection that is faster than this, in bytes per millisecond, is not what is waited for. */
+const FAST = 100_000
 
 export interface Download {
   /** Of the first byte. */
@@ -35,20 +38,31 @@ export interface Download {
   readonly failed: (error: unknown, whole: boolean) => unknown
 }
 
+/** A while that is measured: with several connections, until each has brought a slice, so that its latency is in it. */
+interface Step {
+  readonly since: number
+  readonly received: number
+  waitedMs: number
+  slices: number
+}
+
 export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
   readonly #download: Download
   readonly #slices: FileSlice[]
-  readonly #limit: number
+  #limit: number
+  readonly #large: boolean
   #wanted = 1
   #closed = false
-  #waitedMs = 0
-  #stepAt = 0
-  #load: EventLoopUtilization | undefined
+  #taken = 0
+  #step: Step | undefined
+  /** Bytes per millisecond, before connections were added. */
+  #rate = 0
   #unlink: (() => void) | undefined
 
   constructor(first: Readable, download: Download) {
     this.#download = download
     this.#slices = [new FileSlice(download.fetch, download, first)]
+    this.#large = download.end - download.start >= MIN_REST_BYTES
     this.#limit = download.fetch === undefined ? 1 : Math.min(MAX_SLICES, download.connections)
     const { signal } = download
     if (signal === undefined) return
@@ -67,7 +81,7 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
     const { start, end } = this.#download
     const buffer = Buffer.allocUnsafeSlow(end - start)
     let filled = 0
-    for (let chunk = await this.#take(); chunk !== undefined; chunk = this.#slices[0]?.take() ?? (await this.#take())) {
+    for (let chunk = await this.#take(); chunk !== undefined; chunk = await this.#take()) {
       buffer.set(chunk, filled)
       filled += chunk.byteLength
     }
@@ -93,7 +107,7 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
       }
       const slice = this.#slices[0] as FileSlice
       const chunk = slice.take()
-      if (chunk !== undefined) return chunk
+      if (chunk !== undefined) return this.#count(chunk)
       if (slice.done) this.#advance()
       else await this.#wait(slice)
     }
@@ -101,6 +115,7 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
 
   #advance(): void {
     this.#slices.shift()
+    if (this.#step !== undefined) this.#step.slices++
     if (this.#slices.length === 0) this.#finish()
     else this.#fetchAhead()
   }
@@ -120,28 +135,32 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
     if (measured && !this.#closed) this.#consider(since)
   }
 
+  #count(chunk: Uint8Array): Uint8Array {
+    this.#taken += chunk.byteLength
+    if (this.#large && this.#wanted === 1) inviteCollection(chunk.byteLength)
+    return chunk
+  }
+
   /** After a wait: whether more connections would help. */
   #consider(since: number): void {
     const now = performance.now()
-    if (this.#load === undefined) {
-      this.#begin(now)
-      return
-    }
-    this.#waitedMs += now - since
-    const elapsed = now - this.#stepAt
-    if (elapsed < STEP_MS) return
-    const { utilization } = performance.eventLoopUtilization(this.#load)
-    if (this.#waitedMs > elapsed / 2 && utilization < BUSY) {
-      this.#wanted = Math.min(this.#limit, this.#wanted * 2)
+    this.#step ??= { since: now, received: this.#received, waitedMs: since - now, slices: 0 }
+    this.#step.waitedMs += now - since
+    const elapsed = now - this.#step.since
+    if (elapsed < STEP_MS || (this.#wanted > 1 && this.#step.slices < this.#wanted)) return
+    const rate = (this.#received - this.#step.received) / elapsed
+    const isWaiting = this.#step.waitedMs > elapsed / 2 && rate / this.#slices.length < FAST
+    this.#step = undefined
+    if (this.#wanted > 1 && rate < this.#rate * STEP.gain) this.#limit = this.#wanted
+    else if (isWaiting) {
+      this.#rate = rate
+      this.#wanted = Math.min(this.#limit, this.#wanted * STEP.connections)
       this.#fetchAhead()
     }
-    this.#begin(now)
   }
 
-  #begin(now: number): void {
-    this.#load = performance.eventLoopUtilization()
-    this.#waitedMs = 0
-    this.#stepAt = now
+  get #received(): number {
+    return this.#slices.reduce((sum, { ahead = 0 }) => sum + ahead, this.#taken)
   }
 
   #fetchAhead(): void {

@@ -34,6 +34,11 @@ export class ResponseChunks {
     return this.#failure
   }
 
+  /** Bytes that are there. */
+  get buffered(): number {
+    return this.#buffered
+  }
+
   /** What is there now. */
   take(): Uint8Array | undefined {
     const chunk = this.#chunks.shift()
