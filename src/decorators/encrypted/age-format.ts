@@ -16,9 +16,10 @@ import { type Layout, TAG_BYTES } from './segments.ts'
 import {
   bindingOf,
   FILE_KEY_BYTES,
-  keyStanza,
-  type NamedKey,
+  keyIdOf,
+  keyStanzaOf,
   padding,
+  recoveryStanzas,
   unwrapForIdentity,
   unwrapWithKey,
   wrapForRecipient,
@@ -55,15 +56,26 @@ export function ageFormat(options: AgeFormatOptions): FileFormat {
       return { head: Buffer.concat([headerFor(path, fileKey, options), nonce]), layout: LAYOUT, cipher: payloadCipher(fileKey, nonce) }
     },
     open: (head, path) => openAge(head, path, options),
-    rewrap: (head, { from, to, onlyOld }) => {
+    rewrap: (head, { from, to, onlyOld, unbound }) => {
       const header = parseHeader(head)
       if (header === 'more') return 'more'
-      const { fileKey, keyId, binding } = unwrap(header, from, options)
-      const target = options.bindPath ? pathBinding(options.ring.primary.key, to) : ''
-      if (onlyOld && keyId === options.ring.primary.id && binding === target && header.length === HEADER_BYTES) return 'unchanged'
-      return { head: headerFor(to, fileKey, options), oldBytes: header.length }
+      const unwrapped = unwrap(header, from, options, unbound === true)
+      if (onlyOld && isCurrent(header, unwrapped, to, options)) return 'unchanged'
+      return { head: headerFor(to, unwrapped.fileKey, options), oldBytes: header.length }
     },
   }
+}
+
+/** Whether the header is as a new one would be. Who its recovery stanzas are for cannot be seen, only how many there are. */
+function isCurrent(
+  header: AgeHeader,
+  { keyId, binding }: Unwrapped,
+  path: string,
+  { ring, recipients, bindPath }: AgeFormatOptions,
+): boolean {
+  const target = bindPath ? pathBinding(ring.primary.key, path) : ''
+  const isOurs = keyId === ring.primary.id && keyIdOf(header.stanzas) === ring.primary.id && header.length === HEADER_BYTES
+  return isOurs && binding === target && recoveryStanzas(header.stanzas) === recipients.length
 }
 
 function headerFor(path: string, fileKey: Uint8Array, { ring: { primary }, recipients, bindPath }: AgeFormatOptions): Buffer {
@@ -88,24 +100,22 @@ interface Unwrapped {
   readonly binding: string
 }
 
-function unwrap(header: AgeHeader, path: string, options: AgeFormatOptions): Unwrapped {
+/** @param takesUnbound also a file that is bound to nothing yet */
+function unwrap(header: AgeHeader, path: string, options: AgeFormatOptions, takesUnbound = false): Unwrapped {
   const binding = bindingOf(header.stanzas) ?? ''
-  const own = header.stanzas.map(keyStanza).find((stanza) => stanza !== undefined)
+  const own = keyStanzaOf(header.stanzas)
   if (own === undefined) return { fileKey: recovered(header, options.identities), keyId: undefined, binding: '' }
-  for (const { id, key } of knownKeys(own.id, options)) {
+  for (const { id, key } of candidates(options.ring, own.id)) {
     const fileKey = unwrapWithKey(own, key, binding)
     if (fileKey === undefined) continue
-    if (options.bindPath && binding !== pathBinding(key, path)) throw notBound()
+    const isBound = binding === pathBinding(key, path) || (takesUnbound && binding === '')
+    if (options.bindPath && !isBound) throw notBound()
     checkMac(header, fileKey)
     return { fileKey, keyId: id, binding }
   }
-  if (options.identities.length > 0) return { fileKey: recovered(header, options.identities), keyId: undefined, binding: '' }
-  throw noKeyOpens(options.ring, own.id)
-}
-
-/** With identities at hand, a key that nobody knows is no reason to stop. */
-function knownKeys(id: string, { ring, identities }: AgeFormatOptions): readonly NamedKey[] {
-  return identities.length === 0 ? candidates(ring, id) : ring.keys.filter((key) => key.id === id)
+  const fileKey = identityOpens(header, options.identities) // a key that nobody knows is no reason to stop
+  if (fileKey === undefined) throw noKeyOpens(options.ring, own.id)
+  return { fileKey, keyId: undefined, binding: '' }
 }
 
 function notBound(): IntegrityError {
@@ -116,6 +126,12 @@ function recovered(header: AgeHeader, identities: readonly KeyPair[]): Uint8Arra
   if (identities.length === 0) {
     throw new IntegrityError('the file was not written by a disk of Stowage: to read files of the age tool, set "recover" to an identity')
   }
+  const fileKey = identityOpens(header, identities)
+  if (fileKey === undefined) throw new IntegrityError('none of the identities in "recover" opens the file')
+  return fileKey
+}
+
+function identityOpens(header: AgeHeader, identities: readonly KeyPair[]): Uint8Array | undefined {
   for (const identity of identities) {
     for (const stanza of header.stanzas) {
       const fileKey = unwrapForIdentity(stanza, identity)
@@ -124,7 +140,7 @@ function recovered(header: AgeHeader, identities: readonly KeyPair[]): Uint8Arra
       return fileKey
     }
   }
-  throw new IntegrityError('none of the identities in "recover" opens the file')
+  return undefined
 }
 
 function payloadCipher(fileKey: Uint8Array, nonce: Uint8Array): FileCipher {

@@ -5,6 +5,7 @@ import {
   type ErrorContext,
   IntegrityError,
   PermissionDeniedError,
+  RateLimitedError,
   UnauthenticatedError,
   UnavailableError,
 } from '../../errors.ts'
@@ -26,6 +27,9 @@ export function awsKms({ keyId, region, endpoint, client }: AwsKmsOptions): KeyM
   let made: Kms.KMSClient | undefined = client as Kms.KMSClient | undefined
   const load = async (): Promise<{ readonly kms: typeof Kms; readonly send: Kms.KMSClient }> => {
     const kms = await importPeer<typeof Kms>('@aws-sdk/client-kms')
+    if (made === undefined && endpoint !== undefined && region === undefined && !process.env['AWS_REGION']) {
+      throw new ConfigurationError('awsKms with an "endpoint" needs a "region", too')
+    }
     made ??= new kms.KMSClient({ ...(region !== undefined && { region }), ...(endpoint !== undefined && { endpoint }) })
     return { kms, send: made }
   }
@@ -58,6 +62,12 @@ const ERRORS: Readonly<Record<string, (context: ErrorContext) => Error>> = {
   AccessDeniedException: (context) =>
     new PermissionDeniedError('the credentials may not use the master key: kms:Encrypt and kms:Decrypt are needed', context),
   UnrecognizedClientException: (context) => new UnauthenticatedError(undefined, context),
+  InvalidKeyUsageException: (context) => new ConfigurationError('the master key is not for encryption', context),
+  ValidationException: (context) => new ConfigurationError('the id of the master key, or the wrapped key, is none', context),
+  ThrottlingException: (context) => new RateLimitedError(undefined, context),
+  LimitExceededException: (context) => new RateLimitedError(undefined, context),
+  MissingAuthenticationTokenException: (context) => new UnauthenticatedError(undefined, context),
+  IncompleteSignatureException: (context) => new UnauthenticatedError(undefined, context),
   InvalidSignatureException: (context) => new UnauthenticatedError(undefined, context),
   ExpiredTokenException: (context) => new UnauthenticatedError(undefined, context),
   CredentialsProviderError: (context) => new UnauthenticatedError('no AWS credentials were found', context),

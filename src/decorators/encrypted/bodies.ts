@@ -9,42 +9,72 @@ export interface Peeked {
   readonly release: () => Promise<void>
 }
 
-/** Takes chunks until `enough` says so, or the body ends. */
-export async function peek(body: Body, enough: (head: Uint8Array) => boolean): Promise<Peeked> {
+/** The one iterator of a body. */
+interface Taken {
+  readonly chunks: AsyncIterable<Uint8Array>
+  /** Gives the body back, at any time and as often as one likes. Never rejects. */
+  readonly release: () => Promise<void>
+}
+
+export function take(body: Body): Taken {
   const source = body[Symbol.asyncIterator]()
-  const release = async (): Promise<void> => void (await source.return?.())
+  let released: Promise<void> | undefined
+  const giveBack = async (): Promise<void> => {
+    try {
+      await source.return?.()
+    } catch {
+      // Nobody wants its bytes any more, so nobody wants to know why they could not be had.
+    }
+  }
+  return { chunks: { [Symbol.asyncIterator]: () => source }, release: () => (released ??= giveBack()) }
+}
+
+/** Takes chunks until `enough` says so, or the body ends. A chunk is copied before the next one is asked for: it may be used again. */
+export async function peek(body: Body, enough: (head: Uint8Array) => boolean): Promise<Peeked> {
+  const { chunks, release } = take(body)
+  const source = chunks[Symbol.asyncIterator]()
+  let room = Buffer.alloc(0)
   let head: Uint8Array = new Uint8Array()
   try {
     while (!enough(head)) {
+      const length = head.byteLength
+      if (length > 0 && room.byteLength === 0) head = room = Buffer.from(head)
       const { done, value } = await source.next()
       if (done) break
-      head = head.byteLength === 0 ? value : Buffer.concat([head, value])
+      const total = length + value.byteLength
+      if (length > 0 && room.byteLength < total) room = Buffer.concat([room], 2 * total)
+      if (length > 0) room.set(value, length)
+      head = length > 0 ? room.subarray(0, total) : value
     }
   } catch (error) {
-    await release().catch(() => undefined)
+    await release()
     throw error
   }
-  const next = { [Symbol.asyncIterator]: () => source }
-  return { head, release, whole: joined(head, next) }
+  return { head, release, whole: joined(head, chunks, release) }
 }
 
-async function* joined(head: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
-  if (head.byteLength > 0) yield head
-  yield* rest
+/** Left at the head, the rest would never learn that nobody wants it. */
+async function* joined(
+  head: Uint8Array,
+  rest: AsyncIterable<Uint8Array>,
+  release: () => Promise<void>,
+): AsyncGenerator<Uint8Array, undefined> {
+  try {
+    if (head.byteLength > 0) yield head
+    yield* rest
+  } finally {
+    await release()
+  }
 }
 
-/** A body that is read through a generator. @param release gives back what the generator would read; also when it never started */
+/**
+ * A body that is read through a generator. @param release gives back what the generator reads: also when it never started, and when
+ * it waits for a chunk that does not come, because a generator cannot be ended while it waits
+ */
 export function transformedBody(chunks: AsyncGenerator<Uint8Array, undefined>, release: () => Promise<void>): Body {
-  let started = false
   const iterator: AsyncIterator<Uint8Array> = {
-    next: () => {
-      started = true
-      return chunks.next()
-    },
-    return: async () => {
-      if (!started) await release()
-      return chunks.return(undefined)
-    },
+    next: () => chunks.next(),
+    return: async () => (await Promise.all([chunks.return(undefined), release()]))[0],
   }
   return { [Symbol.asyncIterator]: () => iterator }
 }

@@ -7,16 +7,18 @@
  * on. Names, sizes, dates and user metadata stay visible; without `bind: 'path'` whoever writes to the store can swap whole files,
  * and nothing here tells an old version of a file from the newest.
  */
-import { bytesContent, mapContent, streamContent, wholeBody } from '../../content.ts'
+import { bytesContent, discard, mapContent, streamContent, wholeBody } from '../../content.ts'
 import { copyThroughStream, keptOptions, moveByCopy } from '../../derive.ts'
-import type { CallOptions, Content, Decorator, Driver, Page, Supports, WriteOptions, WriteResult } from '../../driver.ts'
+import type { CallOptions, Content, Decorator, Driver, Supports, WriteOptions, WriteResult } from '../../driver.ts'
+import { ConfigurationError } from '../../errors.ts'
 import { ageFormat } from './age-format.ts'
 import { copyOptions, storedOptions } from './facts.ts'
 import type { FileFormat } from './file-format.ts'
 import { parseIdentity, parseRecipient, recoveryKeyPair } from './identities.ts'
 import { judgeKeys, type KeyOptions, type KeyRing } from './key-ring.ts'
+import { askedSizes, computedSizes, type SizeOf } from './plain-sizes.ts'
 import { EncryptedReader } from './reader.ts'
-import { type RewrapResult, rewrapTree, writeRewrapped } from './rewrap.ts'
+import { guarded, inPlace, type RewrapOptions, type RewrapResult, rewrapTree, writeRewrapped } from './rewrap.ts'
 import { sealed, sealedBytes } from './seal.ts'
 import { ciphertextSize, plaintextSize } from './segments.ts'
 import { tinkFormat } from './tink-format.ts'
@@ -39,9 +41,10 @@ export interface EncryptedDriver extends Driver {
   readonly kind: 'encrypted'
   /**
    * Puts a file, or every file of a directory, under the primary key: new headers for the same payloads. Files are replaced one by
-   * one, each atomically; with `format: 'tink'` they are encrypted anew. @throws PartialFailureError with the files that were left
+   * one, each atomically, and never over a newer one where the store can tell; with `format: 'tink'`, and where `passthrough` finds
+   * files that are not encrypted, they are encrypted anew. Tags are not kept. @throws PartialFailureError with the files that were left
    */
-  rewrap(path: string, options?: CallOptions): Promise<RewrapResult>
+  rewrap(path: string, options?: RewrapOptions): Promise<RewrapResult>
 }
 
 declare module '../../driver.ts' {
@@ -59,7 +62,19 @@ export function encrypted(options: EncryptedOptions): Decorator {
   return (inner) => encryptedDriver(inner, format, options)
 }
 
+/** What is misspelt would fail open: a file bound to nothing, or without a way to recover it. */
+function judgeOptions({ format, recovery, recover, bind, passthrough }: EncryptedOptions): void {
+  const known = (value: unknown, ...values: readonly unknown[]): boolean => value === undefined || values.includes(value)
+  if (!known(format, 'age', 'tink')) throw new ConfigurationError('"format" is "age" or "tink"')
+  if (!known(bind, 'path')) throw new ConfigurationError('"bind" is "path", or is left out')
+  if (!known(passthrough, 'read', false)) throw new ConfigurationError('"passthrough" is "read", or false')
+  const isRecoverable = [recovery, recover].some((value) => value !== undefined && value !== false)
+  if (format === 'tink' && isRecoverable)
+    throw new ConfigurationError('"recovery" and "recover" are for the format "age": Tink has no other way to a file than its key')
+}
+
 function formatOf(options: EncryptedOptions): () => Promise<FileFormat> {
+  judgeOptions(options)
   const { format = 'age', recovery = false, recover = false, bind } = options
   const keyRing = judgeKeys(options)
   const recipient = typeof recovery === 'string' ? parseRecipient(recovery) : undefined
@@ -77,10 +92,9 @@ function formatOf(options: EncryptedOptions): () => Promise<FileFormat> {
 
 function encryptedDriver(inner: Driver, format: () => Promise<FileFormat>, options: EncryptedOptions): EncryptedDriver {
   const { bind, passthrough = false, recover = false } = options
-  const reader = new EncryptedReader(inner, format, {
-    passthrough: passthrough === 'read',
-    foreign: passthrough === 'read' || recover !== false,
-  })
+  const foreign = passthrough === 'read' || recover !== false
+  const reader = new EncryptedReader(inner, format, { passthrough: passthrough === 'read', foreign })
+  const sizeOf: SizeOf = async (path, limits) => (await reader.stat(path, limits)).size
   const driver: EncryptedDriver = {
     kind: 'encrypted',
     name: `encrypted(${inner.name})`,
@@ -94,19 +108,27 @@ function encryptedDriver(inner: Driver, format: () => Promise<FileFormat>, optio
     signUrl: undefined, // So would this, and uploads would be stored in clear.
     stat: (path, options) => reader.stat(path, options),
     read: (path, options) => reader.read(path, options),
-    write: async (path, content, options) => write(inner, await format(), { path, content, options }),
+    write: async (path, content, options) => {
+      options.signal?.throwIfAborted()
+      return write(inner, await format(), { path, content, options })
+    },
     delete: (paths, options) => inner.delete(paths, options),
-    list: async (directory, options) => plainSizes(await inner.list(directory, options), await format()),
+    list: async (directory, options) => {
+      const page = await inner.list(directory, options)
+      return foreign ? askedSizes(page, sizeOf, options) : computedSizes(page, (await format()).layout)
+    },
     copy: async (from, to, options) =>
       bind === 'path'
-        ? copyBound({ driver, inner, format: await format() }, from, to, options)
+        ? copyBound({ driver, inner, format: await format(), passthrough: passthrough === 'read' }, from, to, options)
         : inner.copy(from, to, await copyOptions(from, options, inner)),
     move: async (from, to, options) =>
       bind === 'path' ? moveByCopy(driver, from, to, options) : inner.move(from, to, await copyOptions(from, options, inner)),
     locate: () => undefined, // The bytes there are not the file's.
     close: async () => reader.forget(),
-    rewrap: (path, options = {}) =>
-      rewrapTree({ inner, format, reencrypt: (file, limits) => copyOnto(driver, file, limits) }, path, options),
+    rewrap: (path, options = {}) => {
+      const isPlain = (file: string, limits: CallOptions): Promise<boolean> => reader.isPlain(file, limits)
+      return rewrapTree({ inner, format, isPlain, reencrypt: (file, limits) => copyOnto(driver, inner, file, limits) }, path, options)
+    },
   }
   return driver
 }
@@ -126,42 +148,54 @@ async function write(
 }
 
 /** Every reading of it has its own file key: a repeated write never seals other bytes under the same one. */
-function sealedContent(content: Content, create: () => ReturnType<FileFormat['create']>, { layout }: FileFormat): Content {
-  if (content.bytes !== undefined && content.bytes.byteLength <= SMALL_BYTES) return bytesContent(sealedBytes(content.bytes, create()))
-  const size = content.size === undefined ? undefined : ciphertextSize(layout, content.size)
+function sealedContent(content: Content, create: () => ReturnType<FileFormat['create']>, format: FileFormat): Content {
+  const { bytes } = content
+  if (bytes !== undefined && bytes.byteLength <= SMALL_BYTES) return sealedOnce(bytes, create, format)
+  const size = content.size === undefined ? undefined : ciphertextSize(format.layout, content.size)
   return mapContent(content, size, (source) => sealed(source, create()))
 }
 
-function plainSizes(page: Page, { layout }: FileFormat): Page {
-  const entries = page.entries.map((entry) => {
-    if (entry.type === 'directory' || entry.size === undefined) return entry
-    const { size, ...rest } = entry
-    const plain = plaintextSize(layout, size)
-    return plain === undefined ? rest : { ...rest, size: plain }
-  })
-  return { ...page, entries }
+/** Small content, sealed in one go: once for those who take it as bytes, however often they look, and anew for every stream. */
+function sealedOnce(bytes: Uint8Array, create: () => ReturnType<FileFormat['create']>, { layout }: FileFormat): Content {
+  let whole: Uint8Array | undefined
+  return {
+    size: ciphertextSize(layout, bytes.byteLength),
+    replayable: true,
+    get bytes() {
+      whole ??= sealedBytes(bytes, create())
+      return whole
+    },
+    stream: () => bytesContent(sealedBytes(bytes, create())).stream(),
+  }
 }
 
 interface Bound {
   readonly driver: EncryptedDriver
   readonly inner: Driver
   readonly format: FileFormat
+  readonly passthrough: boolean
 }
 
 /** A copy that is bound to its own path: a new header over the same payload, or a new file. */
-async function copyBound({ driver, inner, format }: Bound, from: string, to: string, options: WriteOptions): Promise<void> {
+async function copyBound({ driver, inner, format, passthrough }: Bound, from: string, to: string, options: WriteOptions): Promise<void> {
   if (from === to) return inner.copy(from, to, await copyOptions(from, options, inner))
-  if (format.rewrap === undefined) return copyThroughStream(driver, from, driver, to, options)
+  if (format.rewrap === undefined || passthrough) return copyThroughStream(driver, from, driver, to, options)
   const stored = await copyOptions(from, options, inner)
   await writeRewrapped(inner, format.rewrap, { from, to, onlyOld: false, options: stored })
 }
 
 /** Encrypts a file anew, in its place. */
-async function copyOnto(driver: EncryptedDriver, path: string, { signal }: CallOptions): Promise<void> {
+async function copyOnto(driver: EncryptedDriver, inner: Driver, path: string, options: CallOptions): Promise<void> {
+  const { signal } = options
   const { stat, body } = await driver.read(path, { signal })
-  const ifMatch = driver.supports.ifMatch ? stat.etag : undefined
-  const visibility = driver.visibility === undefined ? undefined : stat.visibility
-  await driver.write(path, streamContent(wholeBody(body, stat.size), stat.size), { ...keptOptions(stat, { signal }), ifMatch, visibility })
+  try {
+    // The date and the etag are the store's; the size is not.
+    const before = { ...stat, size: driver.supports.ifMatch ? stat.size : (await inner.stat(path, { signal })).size }
+    const content = guarded(inner, before, streamContent(wholeBody(body, stat.size), stat.size), { signal })
+    await driver.write(path, content, { ...keptOptions(stat, { signal }), ...(await inPlace(inner, stat, { signal })) })
+  } finally {
+    await discard(body)
+  }
 }
 
 function supported(inner: Supports, isBound: boolean): Supports {

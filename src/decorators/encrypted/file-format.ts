@@ -22,6 +22,8 @@ export interface RewrapOptions {
   readonly to: string
   /** `unchanged` for a header that is the primary key's already. */
   readonly onlyOld: boolean
+  /** Also a file that is bound to no path yet, where files are. */
+  readonly unbound?: boolean | undefined
 }
 
 export interface Rewrapped {

@@ -23,6 +23,9 @@ export function envKeys(variables: Readonly<Record<string, string>>, env: NodeJS
   return {
     load: async () => {
       const unset = Object.values(variables).filter((name) => !env[name])
+      if (unset.some((name) => !/^\w+$/.test(name)))
+        // not quoted: somebody gave the key itself
+        throw new ConfigurationError('envKeys needs the names of environment variables, not their values')
       if (unset.length > 0) throw new ConfigurationError(`encryption keys are missing (unset: ${unset.join(', ')})`)
       return { keys: Object.fromEntries(Object.entries(variables).map(([id, name]) => [id, env[name]])) }
     },

@@ -43,26 +43,34 @@ function ringOf(set: KeySet, chosen: string | undefined): KeyRing {
   const keys = Object.entries(set.keys).flatMap(([id, key]) => (key === undefined ? [] : [namedKey(id, key)]))
   const id = chosen ?? set.primary
   const primary = id === undefined ? keys[0] : keys.find((key) => key.id === id)
+  if (id === undefined && keys.length > 1 && keys.some((key) => /^\d+$/.test(key.id))) {
+    // JavaScript puts such names in the order of their numbers, whatever the order in the configuration.
+    throw new ConfigurationError('key ids that are numbers have no first one: say which key encrypts with "primary"')
+  }
   if (primary !== undefined) return { primary, keys }
-  if (id !== undefined) throw new ConfigurationError(`"primary" is ${quote(id)}, which is none of "keys"`)
+  if (id !== undefined) throw new ConfigurationError(`"primary" is ${named(id)}, which is none of "keys"`)
   throw new ConfigurationError('"keys" has no key: generateKey() makes one')
 }
 
 function namedKey(id: string, key: string | Uint8Array): NamedKey {
-  if (!/^[\w.-]{1,64}$/.test(id))
-    throw new ConfigurationError(`the key id ${quote(id)} needs 1 to 64 letters, digits, dots, dashes or underscores`)
+  if (!/^[\w.-]{1,64}$/.test(id)) throw new ConfigurationError('a key id needs 1 to 64 letters, digits, dots, dashes or underscores')
   const bytes = typeof key === 'string' ? keyBytes(key) : key
+  if (!ArrayBuffer.isView(bytes)) throw new ConfigurationError(`the key ${named(id)} is neither bytes nor text in base64`)
   if (bytes.byteLength !== KEY_BYTES)
-    throw new ConfigurationError(`the key ${quote(id)} has ${bytes.byteLength} bytes instead of ${KEY_BYTES}`)
+    throw new ConfigurationError(`the key ${named(id)} has ${bytes.byteLength} bytes instead of ${KEY_BYTES}`)
   return { id, key: nodeCrypto().createSecretKey(bytes) }
 }
 
-/** The keys that may open a file that names this one. @throws KeyNotFoundError when it can be none */
+/** A name to put into a message: never what may be a key in the place of an id. */
+function named(id: string): string {
+  return /^[\w.-]{1,32}$/.test(id) ? quote(id) : 'no id'
+}
+
+/** The keys that may open a file that names this one. */
 export function candidates({ keys }: KeyRing, id: string): readonly NamedKey[] {
   const named = keys.filter((key) => key.id === id)
   if (named.length > 0) return named
-  if (id === UNNAMED || keys.some((key) => key.id === UNNAMED)) return keys
-  throw unknownKey(id)
+  return id === UNNAMED || keys.some((key) => key.id === UNNAMED) ? keys : []
 }
 
 /** What to say when no candidate opened the file. */
@@ -70,10 +78,6 @@ export function noKeyOpens({ keys }: KeyRing, id: string): IntegrityError | KeyN
   if (id === UNNAMED || keys.some((key) => key.id === id)) {
     return new IntegrityError('the file does not open: it was encrypted with another key, moved from another path, or damaged')
   }
-  return unknownKey(id)
-}
-
-function unknownKey(id: string): KeyNotFoundError {
   return new KeyNotFoundError(`the file was encrypted with the key ${quote(id)}, which is none of the disk's: add it to "keys"`)
 }
 

@@ -2,21 +2,21 @@
  * Reads encrypted files: whole ones as they come, ranges by the segments that they need.
  *
  *   read(path)          one read of the store; the header is taken off its front
- *   read(path, range)   the header, then the segments under `ifMatch`: one read when they are close to the front. The opened file is
- *                       remembered by its etag, so that the next range is one read, too
+ *   read(path, range)   the header, then the segments under `ifMatch`: one read when the range begins in the first segment. The opened
+ *                       file is remembered by its etag, so that the next range is one read, too
  *
  * A body never mixes two versions: the second read asks for the etag of the first, and where a store has none, a segment of
  * another version does not open.
  */
-import { bytesBody, collect } from '../../content.ts'
+import { bytesBody, collect, discard } from '../../content.ts'
 import { resolveRange } from '../../derive.ts'
-import type { Body, Driver, FileStat, Range, ReadOptions, ReadResult } from '../../driver.ts'
+import type { Body, CallOptions, Driver, FileStat, Range, ReadOptions, ReadResult } from '../../driver.ts'
 import { IntegrityError, isStorageError, PreconditionFailedError } from '../../errors.ts'
 import { MAX_HEADER_BYTES } from './age-header.ts'
-import { after, type Peeked, peek, transformedBody } from './bodies.ts'
+import { after, type Peeked, peek, take, transformedBody } from './bodies.ts'
 import { plainStat } from './facts.ts'
 import type { FileFormat, OpenedFile } from './file-format.ts'
-import { checkedPlaintextSize, plaintextStart, segmentCount } from './segments.ts'
+import { checkedPlaintextSize, ciphertextStart, type Layout, plaintextStart, segmentAt, segmentCount } from './segments.ts'
 import { type Span, storedRange, unsealed } from './unseal.ts'
 
 export interface ReaderOptions {
@@ -34,7 +34,7 @@ interface Known {
 
 /** Files that stay opened. */
 const MAX_KNOWN = 1_000
-/** How much is read at once when header and range lie so close together. */
+/** How much is read at once when a range begins in the first segment, so that the header lies right before it. */
 const CLOSE_BYTES = 1024 * 1024
 const ATTEMPTS = 3
 
@@ -51,22 +51,39 @@ export class EncryptedReader {
   }
 
   async stat(path: string, options: ReadOptions): Promise<FileStat> {
+    options.signal?.throwIfAborted()
     const { layout } = await this.#format()
     if (!this.#options.foreign) {
       const stored = await this.#inner.stat(path, options)
       return plainStat(stored, checkedPlaintextSize(layout, stored.size))
     }
-    const { stat, release } = await this.#open(path, options, layout.headerBytes)
+    return this.#ofOneVersion(path, options, async () => {
+      const { stat, release } = await this.#open(path, options, layout.headerBytes)
+      await release()
+      return stat
+    })
+  }
+
+  /** False also where there is nothing to read the file as it is. */
+  async isPlain(path: string, options: CallOptions): Promise<boolean> {
+    if (!this.#options.passthrough) return false
+    const { file, release } = await this.#open(path, options, (await this.#format()).layout.headerBytes)
     await release()
-    return stat
+    return file === undefined
   }
 
   async read(path: string, options: ReadOptions): Promise<ReadResult> {
+    options.signal?.throwIfAborted()
     const { range } = options
-    if (range === undefined) return this.#readWhole(path, options)
+    if (range === undefined || (range.start === 0 && range.end === undefined)) return this.#readWhole(path, options)
+    return this.#ofOneVersion(path, options, () => this.#readRange(path, range, options))
+  }
+
+  /** Again, when the file changed between two requests that its caller knows nothing of. */
+  async #ofOneVersion<T>(path: string, options: ReadOptions, call: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#readRange(path, range, options)
+        return await call()
       } catch (error) {
         const changed = isStorageError(error) && error.code === 'precondition_failed' && options.ifMatch === undefined
         if (!changed || attempt === ATTEMPTS) throw error
@@ -92,11 +109,12 @@ export class EncryptedReader {
       return this.#readSpan(path, known, { range, options, head: undefined })
     }
     const { layout } = await this.#format()
-    const opened = await this.#open(path, options, closeEnd(range, layout.headerBytes))
+    const opened = await this.#open(path, options, closeEnd(range, layout))
     await opened.release()
     if (opened.file === undefined) return this.#inner.read(path, { ...options, ifMatch: opened.stored.etag })
     const fresh = { file: opened.file, stored: opened.stored }
-    if (options.versionId === undefined) this.#remember(path, fresh)
+    // Without an etag nothing tells that the file is still the same.
+    if (options.versionId === undefined && fresh.stored.etag !== undefined) this.#remember(path, fresh)
     return this.#readSpan(path, fresh, { range, options, head: opened.peeked.head })
   }
 
@@ -118,8 +136,9 @@ export class EncryptedReader {
       const part = bytesBody(head.subarray(wanted.start, wanted.end))
       return { stat, body: plainBody(part, { file, span, release: async () => undefined }) }
     }
-    const { body } = await readStored(wanted)
-    return { stat, body: plainBody(body, { file, span, release: async () => void (await body[Symbol.asyncIterator]().return?.()) }) }
+    const result = await readStored(wanted)
+    const { chunks, release } = take(result.body)
+    return { stat: await plainStat(result.stat, stat.size), body: plainBody(chunks, { file, span, release }) }
   }
 
   /** The last segment, which says itself that it is the last: only then is the file's size to be believed. */
@@ -139,8 +158,9 @@ export class EncryptedReader {
 
   async #readStored(path: string, stored: FileStat, options: ReadOptions): Promise<ReadResult> {
     const result = await this.#inner.read(path, { ...options, ifMatch: stored.etag })
-    if (result.stat.size === stored.size) return result
-    await result.body[Symbol.asyncIterator]().return?.()
+    const { size, etag } = result.stat
+    if (size === stored.size && (etag === undefined || etag === stored.etag)) return result
+    await discard(result.body)
     throw new PreconditionFailedError('the file changed while it was being read')
   }
 
@@ -149,17 +169,22 @@ export class EncryptedReader {
     const format = await this.#format()
     const range = end === undefined ? undefined : { start: 0, end }
     const { stat: stored, body } = await this.#inner.read(path, { ...options, range })
-    const opening = new Opening(format, { path, passthrough: this.#options.passthrough })
+    const opening = new Opening(format, { path, passthrough: this.#options.passthrough, size: stored.size })
     const wanted = Math.min(end ?? 0, stored.size)
     const peeked = await peek(body, (head) => opening.see(head) && head.byteLength >= wanted)
     const { release } = peeked
-    const hasEnded = end === undefined || stored.size <= end
-    const file = opening.outcome(peeked.head, hasEnded)
+    const { outcome: file } = opening
     if (file === 'plain') return { stored, stat: stored, file: undefined, peeked, release }
-    if (file !== 'more')
-      return { stored, stat: await plainStat(stored, checkedPlaintextSize(file.layout, stored.size)), file, peeked, release }
+    try {
+      if (file !== 'more')
+        return { stored, stat: await plainStat(stored, checkedPlaintextSize(file.layout, stored.size)), file, peeked, release }
+    } catch (error) {
+      await release()
+      throw error
+    }
     await release()
-    if (!hasEnded && end < MAX_HEADER_BYTES) return this.#open(path, { ...options, ifMatch: stored.etag }, MAX_HEADER_BYTES)
+    const hasMore = end !== undefined && end < Math.min(stored.size, MAX_HEADER_BYTES)
+    if (hasMore) return this.#open(path, { ...options, ifMatch: stored.etag }, MAX_HEADER_BYTES)
     throw new IntegrityError('the file is not encrypted, or was cut within its header')
   }
 
@@ -176,12 +201,16 @@ class Opening {
   readonly #format: FileFormat
   readonly #path: string
   readonly #passthrough: boolean
-  #file: OpenedFile | 'more' | 'plain' = 'more'
+  #file: OpenedFile | 'more' | 'plain'
 
-  constructor(format: FileFormat, { path, passthrough }: { readonly path: string; readonly passthrough: boolean }) {
+  constructor(
+    format: FileFormat,
+    { path, passthrough, size }: { readonly path: string; readonly passthrough: boolean; readonly size: number },
+  ) {
     this.#format = format
     this.#path = path
     this.#passthrough = passthrough
+    this.#file = passthrough && size < format.leastBytes ? 'plain' : 'more'
   }
 
   /** @returns true when nothing more is needed */
@@ -193,9 +222,8 @@ class Opening {
     return this.#file !== 'more'
   }
 
-  outcome(head: Uint8Array, hasEnded: boolean): OpenedFile | 'more' | 'plain' {
-    const isTooShort = this.#file === 'more' && hasEnded && head.byteLength < this.#format.leastBytes
-    return isTooShort && this.#passthrough ? 'plain' : this.#file
+  get outcome(): OpenedFile | 'more' | 'plain' {
+    return this.#file
   }
 }
 
@@ -226,9 +254,9 @@ function touchesEnd(range: Range, size: number): boolean {
   return range.suffix !== undefined || (range.start > 0 && range.start >= size)
 }
 
-/** How far to read for the header: to the end of the range, if that is close. */
-function closeEnd(range: Range, headerBytes: number): number {
-  const { end } = range
-  const close = end !== undefined && end < CLOSE_BYTES / 2
-  return close ? headerBytes + end + CLOSE_BYTES / 2 : headerBytes
+/** How far to read for the header: to the end of the range's last segment, where nothing lies between that nobody asked for. */
+function closeEnd({ start, end }: Range, layout: Layout): number {
+  if (start === undefined || end === undefined || end <= start || segmentAt(layout, start) > 0) return layout.headerBytes
+  const close = ciphertextStart(layout, segmentAt(layout, end - 1) + 1)
+  return close <= layout.headerBytes + CLOSE_BYTES ? close : layout.headerBytes
 }

@@ -2,12 +2,12 @@
  * New headers for files that stay as they are: what a rotated key asks for. A key that became known to others asks for more: read and
  * write those files, so that they get new file keys.
  */
-import { streamContent } from '../../content.ts'
-import { keptOptions, pagesOf } from '../../derive.ts'
-import type { CallOptions, Driver, WriteOptions } from '../../driver.ts'
-import { IntegrityError, isNotFound, PartialFailureError, type PathFailure, toStorageError } from '../../errors.ts'
+import { mapContent, streamContent, wholeBody } from '../../content.ts'
+import { changed, keptOptions, pagesOf } from '../../derive.ts'
+import type { CallOptions, Content, Driver, FileStat, WriteOptions } from '../../driver.ts'
+import { IntegrityError, isNotFound, PartialFailureError, type PathFailure, PreconditionFailedError, toStorageError } from '../../errors.ts'
 import { after, peek } from './bodies.ts'
-import type { FileFormat, RewrapOptions } from './file-format.ts'
+import type { FileFormat, RewrapOptions as HeaderOptions } from './file-format.ts'
 
 export interface RewrapResult {
   readonly rewrapped: number
@@ -15,9 +15,18 @@ export interface RewrapResult {
   readonly unchanged: number
 }
 
+export interface RewrapOptions extends CallOptions {
+  /** Also files that are under the primary key already: after another recipient was set in `recovery`. Default: false. */
+  readonly all?: boolean | undefined
+  /** With `bind`: also files that are bound to nothing yet, which somebody may have put where they are. Default: false. */
+  readonly unbound?: boolean | undefined
+}
+
 export interface Rewrapper {
   readonly inner: Driver
   readonly format: () => Promise<FileFormat>
+  /** Whether the file is not encrypted, and may be read as it is. */
+  readonly isPlain: (path: string, options: CallOptions) => Promise<boolean>
   /** Reads and writes a file anew, where a format has no other way. */
   readonly reencrypt: (path: string, options: CallOptions) => Promise<void>
 }
@@ -25,7 +34,7 @@ export interface Rewrapper {
 const CONCURRENCY = 4
 
 /** A file, or every file of a directory. @throws PartialFailureError with the files that were left as they are */
-export async function rewrapTree(rewrapper: Rewrapper, path: string, options: CallOptions): Promise<RewrapResult> {
+export async function rewrapTree(rewrapper: Rewrapper, path: string, options: RewrapOptions): Promise<RewrapResult> {
   const counts = { rewrapped: 0, unchanged: 0 }
   const failures: PathFailure[] = []
   const rewrap = async (file: string): Promise<void> => {
@@ -64,25 +73,27 @@ async function isFile(inner: Driver, path: string, { signal }: CallOptions): Pro
 }
 
 /** @returns false when the header was the primary key's already */
-async function rewrapFile(rewrapper: Rewrapper, path: string, options: CallOptions): Promise<boolean> {
+async function rewrapFile(rewrapper: Rewrapper, path: string, { signal, all = false, unbound }: RewrapOptions): Promise<boolean> {
   const { rewrap } = await rewrapper.format()
-  if (rewrap !== undefined) return writeRewrapped(rewrapper.inner, rewrap, { from: path, to: path, onlyOld: true, options })
-  await rewrapper.reencrypt(path, options)
+  if (rewrap !== undefined && !(await rewrapper.isPlain(path, { signal }))) {
+    return writeRewrapped(rewrapper.inner, rewrap, { from: path, to: path, onlyOld: !all, unbound, options: { signal } })
+  }
+  await rewrapper.reencrypt(path, { signal })
   return true
 }
 
-export interface RewrapWrite extends RewrapOptions {
+export interface RewrapWrite extends HeaderOptions {
   /** Those of a copy, when it is one: for the store, not for users. */
   readonly options: WriteOptions
 }
 
 /** Writes a file under another header, its payload byte for byte. @returns false when nothing had to be written */
 export async function writeRewrapped(inner: Driver, rewrap: NonNullable<FileFormat['rewrap']>, target: RewrapWrite): Promise<boolean> {
-  const { from, to, onlyOld, options } = target
+  const { from, to, options, ...headerOptions } = target
   const { stat, body } = await inner.read(from, { signal: options.signal })
   let header: ReturnType<typeof rewrap> = 'more'
-  const peeked = await peek(body, (head) => {
-    header = head.byteLength === 0 ? 'more' : rewrap(head, { from, to, onlyOld })
+  const peeked = await peek(wholeBody(body, stat.size), (head) => {
+    header = head.byteLength === 0 ? 'more' : rewrap(head, { from, to, ...headerOptions })
     return header !== 'more'
   })
   const outcome = header as ReturnType<typeof rewrap> // assigned in the callback
@@ -92,14 +103,36 @@ export async function writeRewrapped(inner: Driver, rewrap: NonNullable<FileForm
     return false
   }
   const { head, oldBytes } = outcome
-  const size = stat.size - oldBytes + head.byteLength
+  const content = streamContent(prefixed(head, after(peeked.whole, oldBytes)), stat.size - oldBytes + head.byteLength)
   const isSame = from === to
-  await inner.write(to, streamContent(prefixed(head, after(peeked.whole, oldBytes)), size), {
-    ...keptOptions(stat, options),
-    ...(inner.visibility !== undefined && { visibility: options.visibility ?? stat.visibility }),
-    ...(isSame && inner.supports.ifMatch && { ifMatch: stat.etag }),
-  })
+  try {
+    await inner.write(to, isSame ? guarded(inner, stat, content, options) : content, {
+      ...keptOptions(stat, options),
+      ...(await inPlace(inner, stat, options)),
+      ...(!isSame && { storageClass: options.storageClass, ifMatch: options.ifMatch }),
+    })
+  } finally {
+    await peeked.release()
+  }
   return true
+}
+
+/** What a file keeps when it is written anew in its own place, and the condition that it is still the same one. */
+export async function inPlace(inner: Driver, stat: FileStat, { visibility, signal }: WriteOptions): Promise<WriteOptions> {
+  const kept =
+    inner.visibility === undefined ? undefined : (visibility ?? stat.visibility ?? (await inner.visibility.get(stat.path, { signal })))
+  return { visibility: kept, storageClass: stat.storageClass, ifMatch: inner.supports.ifMatch ? stat.etag : undefined }
+}
+
+/** Content that fails at its end when the file it came from is another one meanwhile: for stores that cannot judge that themselves. */
+export function guarded(inner: Driver, before: FileStat, content: Content, { signal }: CallOptions): Content {
+  if (inner.supports.ifMatch && before.etag !== undefined) return content
+  return mapContent(content, content.size, async function* (source) {
+    yield* source
+    if (changed(before, await inner.stat(before.path, { signal }))) {
+      throw new PreconditionFailedError('the file changed while it was written under another key: the newer one stays')
+    }
+  })
 }
 
 async function* prefixed(head: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {

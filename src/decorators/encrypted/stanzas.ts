@@ -37,13 +37,30 @@ export function wrapWithKey({ id, key }: NamedKey, fileKey: Uint8Array, binding:
   return { type: KEK, args: [id, encodeBase64(nonce)], body }
 }
 
-/** The stanza of a disk key, taken apart; undefined for other stanzas. @throws IntegrityError for a damaged one */
-export function keyStanza({
-  type,
-  args,
-  body,
-}: Stanza): { readonly id: string; readonly nonce: Uint8Array; readonly body: Uint8Array } | undefined {
-  if (type !== KEK) return undefined
+/** The stanza of a disk key, taken apart. */
+export interface KeyStanza {
+  readonly id: string
+  readonly nonce: Uint8Array
+  readonly body: Uint8Array
+}
+
+/** That of the first disk key; undefined when there is none. @throws IntegrityError for a damaged one */
+export function keyStanzaOf(stanzas: readonly Stanza[]): KeyStanza | undefined {
+  const stanza = stanzas.find(({ type }) => type === KEK)
+  return stanza && keyStanza(stanza)
+}
+
+/** The id that the file knows its key by. */
+export function keyIdOf(stanzas: readonly Stanza[]): string | undefined {
+  return stanzas.find(({ type }) => type === KEK)?.args[0]
+}
+
+/** How many identities of age can open the file. */
+export function recoveryStanzas(stanzas: readonly Stanza[]): number {
+  return stanzas.filter(({ type }) => type === X25519).length
+}
+
+function keyStanza({ args, body }: Stanza): KeyStanza {
   const [id, text = '', ...others] = args
   const nonce = decodeBase64(text)
   if (id === undefined || others.length > 0 || nonce?.byteLength !== NONCE_BYTES || body.byteLength !== FILE_KEY_BYTES + TAG_BYTES) {
@@ -53,7 +70,7 @@ export function keyStanza({
 }
 
 /** The file key; undefined when this is not the key that wrapped it, or the file is bound to something else. */
-export function unwrapWithKey(stanza: NonNullable<ReturnType<typeof keyStanza>>, key: KeyObject, binding: string): Uint8Array | undefined {
+export function unwrapWithKey(stanza: KeyStanza, key: KeyObject, binding: string): Uint8Array | undefined {
   const cipher = nodeCrypto().createDecipheriv(GCM, key, stanza.nonce, { authTagLength: TAG_BYTES })
   cipher.setAAD(Buffer.from(`${KEK}${stanza.id}${binding}`))
   return finish(cipher, stanza.body)

@@ -29,7 +29,7 @@ export async function* unsealed(stored: AsyncIterable<Uint8Array>, file: OpenedF
   const open = segmentOpener(file)
   const last = lastSegment(layout, span)
   let index = segmentAt(layout, span.start)
-  const staged = Buffer.allocUnsafe(Math.max(layout.firstBytes, layout.segmentBytes) + TAG_BYTES)
+  const staged = Buffer.allocUnsafe(Math.min(Math.max(layout.firstBytes, layout.segmentBytes), span.size) + TAG_BYTES)
   let stagedBytes = 0
   let received = 0
   const expected = storedRange(file, span).end - storedRange(file, span).start
