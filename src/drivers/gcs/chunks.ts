@@ -2,6 +2,7 @@
  * A stream as chunks of one size, each in a buffer of our own, with the next one read ahead while the last is sent. Two buffers take
  * turns, so memory is bounded by twice the size of a chunk, however long the stream is.
  */
+import { rattle } from './rattle.ts'
 
 export interface UploadChunk {
   readonly bytes: Uint8Array
@@ -61,7 +62,10 @@ export class Chunker {
   async #read(): Promise<Uint8Array | undefined> {
     if (this.#ended) return undefined
     const { done, value } = await abortable(this.#source.next(), this.#signal)
-    if (!done) return value
+    if (!done) {
+      rattle(value)
+      return value
+    }
     this.#ended = true
     return undefined
   }
