@@ -24,6 +24,7 @@ export interface Conditions {
 }
 
 export interface Counters {
+  /** Those that carried a request. */
   connections: number
   /** By the name of the S3 API: `PutObject`, `UploadPart`. */
   requests: Record<string, number>
@@ -135,11 +136,13 @@ export class NullServer {
   }
 
   #accept(socket: Socket): void {
-    this.#counters.connections++
     this.#sockets.add(socket)
+    let countedIn: Counters | undefined
     const connection = new Connection(socket, {
       conditions: () => this.#conditions,
       begin: () => {
+        if (countedIn !== this.#counters) this.#counters.connections++
+        countedIn = this.#counters
         this.#counters.peakRequests = Math.max(this.#counters.peakRequests, ++this.#underWay)
       },
       answer: (exchange) => this.#answer(exchange),

@@ -166,6 +166,8 @@ interface Comparison {
   readonly workers?: ReadonlyMap<string, Worker>
 }
 
+const FIRST: S3Task = { kind: 'head', bytes: 1, concurrency: 1, count: 1 }
+
 /** Each client does the task once per round, forwards and backwards; the first round warms up and is not counted. */
 async function compare(title: string, task: S3Task, { server, conditions = {}, rounds = ROUNDS, workers }: Comparison): Promise<Row> {
   const samples = new Map<string, Sample[]>(NAMES.map((name) => [name, []]))
@@ -173,6 +175,7 @@ async function compare(title: string, task: S3Task, { server, conditions = {}, r
   for (let round = first; round <= rounds; round++) {
     for (const name of round % 2 === 0 ? NAMES : NAMES.toReversed()) {
       const worker = workers?.get(name) ?? (await Worker.start(name, server))
+      if (workers === undefined) await worker.run(FIRST) // some load the SDK when they are made, others now
       const result = await sample(server, worker, task, conditions)
       if (round > 0) samples.get(name)?.push(result)
       if (workers === undefined) await worker.stop()

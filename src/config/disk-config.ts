@@ -170,7 +170,7 @@ export interface S3Config {
   checksums?: 'whenRequired' | 'whenSupported'
   /** Bytes of one part of a multipart upload. Default: 8 MiB, more where 10,000 parts would not do. */
   partSize?: Numeric
-  /** Parts in flight at once. Default: 4. */
+  /** Parts in flight at once, each on a connection of its own. Default: 3. */
   partConcurrency?: Numeric
   /** Connections at once. Default: 50. */
   maxSockets?: Numeric
@@ -351,6 +351,8 @@ export type CdnProviderConfig =
       readonly type: 'cloudfront'
       readonly keyPairId?: string | undefined
       readonly privateKey?: string | undefined
+      /** Of signatures. Default: sha1. */
+      readonly hash?: 'sha1' | 'sha256' | undefined
       readonly distributionId?: string | undefined
       readonly credentials?: object | undefined
     })
@@ -369,6 +371,8 @@ export type CdnProviderConfig =
   | (ProviderOrigin & {
       readonly type: 'fastly'
       readonly tokenKey?: string | undefined
+      /** Of tokens. Default: sha256. */
+      readonly hash?: 'sha1' | 'sha256' | undefined
       readonly serviceId?: string | undefined
       readonly apiToken?: string | undefined
     })

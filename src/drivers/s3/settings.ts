@@ -47,7 +47,7 @@ export interface S3DriverOptions {
   readonly checksums?: 'whenRequired' | 'whenSupported' | undefined
   /** Bytes of one part, 5 MiB to 5 GiB. Default: 8 MiB, more where 10,000 parts would not do. */
   readonly partSize?: number | undefined
-  /** Parts in flight at once. Default: 4. */
+  /** Parts in flight at once, each on a connection of its own. Default: 3. */
   readonly partConcurrency?: number | undefined
   /** Connections at once. Default: 50. */
   readonly maxSockets?: number | undefined
@@ -268,7 +268,7 @@ function amounts(options: S3DriverOptions): Pick<S3Settings, Amounts> {
   }
   return {
     partSize,
-    partConcurrency: count('partConcurrency', options.partConcurrency ?? 4, { min: 1, max: MAX_PART_COUNT }),
+    partConcurrency: count('partConcurrency', options.partConcurrency ?? 3, { min: 1, max: MAX_PART_COUNT }),
     maxSockets: count('maxSockets', options.maxSockets ?? 50, { min: 1 }),
     retries: count('retries', options.retries ?? 3, { min: 0 }),
     connectTimeoutMs: count('connectTimeoutMs', options.connectTimeoutMs ?? 10_000, { min: 1 }),

@@ -26,7 +26,7 @@ describe('what an S3 disk is given', () => {
       acl: false,
       checksums: 'WHEN_SUPPORTED',
       partSize: 8 * MiB,
-      partConcurrency: 4,
+      partConcurrency: 3,
       maxSockets: 50,
       retries: 3,
       retryMode: 'standard',
