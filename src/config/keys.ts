@@ -117,11 +117,21 @@ const CACHE_STORE: Kind = tagged('driver', {
   disk: options({ driver: text, disk, maxBytes: count }),
 })
 
+const HASH: Kind = oneOf('sha1', 'sha256')
+
 const CDN_PROVIDER: Kind = tagged('type', {
-  cloudfront: options({ type: text, apiUrl: text, keyPairId: text, privateKey: text, distributionId: text, credentials: object }),
+  cloudfront: options({
+    type: text,
+    apiUrl: text,
+    keyPairId: text,
+    privateKey: text,
+    hash: HASH,
+    distributionId: text,
+    credentials: object,
+  }),
   bunny: options({ type: text, apiUrl: text, securityKey: text, scheme: oneOf('hs256', 'sha256', 'md5'), apiKey: text }),
   cloudflare: options({ type: text, apiUrl: text, secret: text, zoneId: text, apiToken: text }),
-  fastly: options({ type: text, apiUrl: text, tokenKey: text, serviceId: text, apiToken: text }),
+  fastly: options({ type: text, apiUrl: text, tokenKey: text, hash: HASH, serviceId: text, apiToken: text }),
   spaces: options({ type: text, apiUrl: text, endpointId: text, apiToken: text }),
 })
 

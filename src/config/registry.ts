@@ -7,6 +7,7 @@
  * and no decorator is added for it.
  */
 import { type CachedOptions, cached } from '../decorators/cached/cached.ts'
+import { cdn } from '../decorators/cdn/cdn.ts'
 import { type EncryptedOptions, encrypted } from '../decorators/encrypted/encrypted.ts'
 import { fallback } from '../decorators/fallback/fallback.ts'
 import { mirrored } from '../decorators/mirrored/mirrored.ts'
@@ -135,7 +136,7 @@ const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinit
     required: ['disk'],
     build: (config: BuildConfig<'cached'>, { resolve }) => cached(cachedOptions(config, resolve))(resolve(config.disk)),
   },
-  cdn: { required: ['disk', 'url'] },
+  cdn: { required: ['disk', 'url'], build: (config: BuildConfig<'cdn'>, { resolve }) => cdn(config)(resolve(config.disk)) },
   scoped: {
     required: ['disk', 'prefix'],
     build: (config: BuildConfig<'scoped'>, { resolve }) => scoped(config.prefix)(resolve(config.disk)),
