@@ -8,14 +8,17 @@
  * `end` follows also on a write that failed, because it may have happened. The whole namespace has a generation of its own, the
  * epoch: entries of another one are none.
  */
+import type { FileStat } from '../../driver.ts'
 import type { CacheEntry } from './entry.ts'
 
 /** What a fill was allowed on. */
 export interface Ticket {
   readonly version: string
   readonly epoch: string
-  /** Somebody else is reading the same file for the cache: a hint. */
+  /** Another process is reading the same content for the cache: a hint. */
   readonly isOthers: boolean
+  /** The store has the content by now: a hint. */
+  readonly isFilled: boolean
 }
 
 /** A write under way. */
@@ -25,11 +28,13 @@ export type Token = string
 export type Wanted = 'facts' | 'content'
 
 export interface CacheStore {
+  /** Gets ready, once; what is ready already costs nothing. */
+  open(): Promise<void>
   /** One round trip. */
   get(path: string, wanted: Wanted): Promise<CacheEntry | undefined>
-  /** Undefined while a writer is at work: what is read now may be old already. */
-  prepare(path: string): Promise<Ticket | undefined>
-  /** @returns false when it was refused, because something was written meanwhile */
+  /** Undefined while a writer is at work: what is read now may be old already. For content it tells others, until `commit` or `release`. */
+  prepare(path: string, wanted: Wanted): Promise<Ticket | undefined>
+  /** Facts alone keep the content of the same version. @returns false when it was refused, because something was written meanwhile */
   commit(path: string, entry: CacheEntry, ticket: Ticket): Promise<boolean>
   /** Says that a fill was given up: nobody needs to wait for it. */
   release(path: string): Promise<void>
@@ -40,6 +45,11 @@ export interface CacheStore {
   beginAll(token: Token, lifeMs: number): Promise<void>
   endAll(token: Token): Promise<void>
   close(): Promise<void>
+}
+
+/** Tells one version of a file from another as well as its disk can. */
+export function versionOf(stat: FileStat | undefined): string {
+  return stat === undefined ? '' : (stat.etag ?? `${stat.size} ${stat.lastModified.getTime()}`)
 }
 
 /** What happened, since the driver was made. */

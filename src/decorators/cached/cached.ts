@@ -7,11 +7,12 @@
  */
 import { nodeCrypto } from '../../builtins.ts'
 import type { Decorator, DirectoryAbility, Driver, MultipartAbility, SignedRequest, SignOptions, VisibilityAbility } from '../../driver.ts'
-import { ConfigurationError } from '../../errors.ts'
+import { ConfigurationError, quote } from '../../errors.ts'
 import { CacheReader } from './cache-reader.ts'
 import type { CacheCounts } from './cache-store.ts'
-import { type CacheStoreOptions, openStore } from './open-store.ts'
+import { identityOf } from './identity.ts'
 import { Mutations } from './mutations.ts'
+import { type CacheStoreOptions, openStore } from './open-store.ts'
 
 export interface CachedOptions {
   /** Default: memory. */
@@ -58,6 +59,7 @@ export function cached(options: CachedOptions = {}): Decorator {
 }
 
 function cachedDriver(inner: Driver, options: CachedOptions): CachedDriver {
+  checkNumbers(options)
   const { ttl = 3_600, metadataTtl = ttl, staleIfError = 0, now = Date.now, random = Math.random } = options
   const counts: CacheCounts = { hits: 0, misses: 0, fills: 0, rejected: 0, evictions: 0, errors: 0, stale: 0 }
   const keptMs = Math.ceil((Math.max(ttl, metadataTtl) * 1.1 + staleIfError) * 1_000) + 1
@@ -66,10 +68,11 @@ function cachedDriver(inner: Driver, options: CachedOptions): CachedDriver {
   const reader = new CacheReader(inner, { store, counts, ...limits, maxFileSize: options.maxFileSize ?? maxFileSize, now, random })
   const mutations = new Mutations(store, reader)
   const append = inner.append?.bind(inner)
+  const all = driver === undefined ? [inner] : [inner, driver]
   return {
     kind: 'cached',
-    name: `cached(${inner.name})`,
-    inner: driver === undefined ? [inner] : [inner, driver],
+    name: `cached(${all.map(({ name }) => name).join(', ')})`,
+    inner: all,
     supports: inner.supports,
     visibility: inner.visibility && changingVisibility(inner.visibility, mutations),
     directories: inner.directories && changingDirectories(inner.directories, mutations),
@@ -91,10 +94,11 @@ function cachedDriver(inner: Driver, options: CachedOptions): CachedDriver {
   }
 }
 
-/** The same for every process that has the disk configured the same. */
-function identityOf(inner: Driver): string {
-  const place = JSON.stringify(inner.locate('file') ?? inner.name)
-  return nodeCrypto().createHash('sha256').update(`${inner.name} ${place}`).digest('base64url').slice(0, 16)
+function checkNumbers({ ttl, metadataTtl, maxFileSize, staleIfError }: CachedOptions): void {
+  for (const [name, value] of Object.entries({ ttl, metadataTtl, maxFileSize, staleIfError })) {
+    if (value === undefined || (Number.isFinite(value) && value >= 0)) continue
+    throw new ConfigurationError(`${name} must be a number from 0, not ${quote(String(value))}`)
+  }
 }
 
 function changingVisibility(inner: VisibilityAbility, mutations: Mutations): VisibilityAbility {

@@ -21,13 +21,18 @@ export interface CacheEntry {
   readonly hardMs: number
 }
 
+/** An entry with the epoch that it was stored in. */
+export interface StoredEntry extends CacheEntry {
+  readonly epoch: string
+}
+
 const VERSION = 1
 const LENGTH_BYTES = 4
 
 /** Bytes that an entry takes in memory, roughly. */
 export function entryBytes({ content, stat }: CacheEntry): number {
-  const metadata = stat?.metadata === undefined ? 0 : JSON.stringify(stat.metadata).length
-  return 512 + metadata + (content?.byteLength ?? 0)
+  const facts = stat === undefined ? 0 : 2 * JSON.stringify(stat).length
+  return 512 + facts + (content?.byteLength ?? 0)
 }
 
 export function encodeEntry(entry: CacheEntry, epoch: string): Buffer {
@@ -61,17 +66,18 @@ interface StoredFacts {
   readonly stat: (Omit<FileStat, 'lastModified'> & { readonly lastModified: string }) | undefined
 }
 
-/** The entry in these bytes, if it is of this epoch and whole. */
-export function decodeEntry(bytes: Uint8Array | null | undefined, epoch: string): CacheEntry | undefined {
+/** The entry in these bytes, if it is whole, and of this epoch if one is given. */
+export function decodeEntry(bytes: Uint8Array | null | undefined, epoch: string | undefined): StoredEntry | undefined {
   if (bytes === null || bytes === undefined || bytes.byteLength < LENGTH_BYTES) return undefined
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const start = LENGTH_BYTES + buffer.readUInt32BE(0)
   const facts = parseFacts(buffer.subarray(LENGTH_BYTES, start))
-  if (facts?.v !== VERSION || facts.epoch !== epoch) return undefined
+  if (facts?.v !== VERSION || (epoch !== undefined && facts.epoch !== epoch)) return undefined
   const content = buffer.subarray(start)
   if (content.byteLength !== facts.length || nodeZlib().crc32(content) !== facts.crc32) return undefined
   const { storedAt, softMs, hardMs, stat, whole } = facts
   return {
+    epoch: facts.epoch,
     storedAt,
     softMs,
     hardMs,

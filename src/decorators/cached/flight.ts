@@ -4,6 +4,7 @@
  */
 import { discard, wrongLength } from '../../content.ts'
 import type { Body, FileStat, ReadResult } from '../../driver.ts'
+import { UnavailableError } from '../../errors.ts'
 
 export class Flight {
   readonly stat: FileStat
@@ -13,6 +14,7 @@ export class Flight {
   readonly #abandon: () => void
   #readers = 0
   #ended = false
+  #isAbandoned = false
   #failure: { readonly error: unknown } | undefined
   #wake: () => void = () => undefined
   #more: Promise<void> = Promise.resolve()
@@ -26,8 +28,9 @@ export class Flight {
     this.content.catch(() => undefined) // readers are told themselves
   }
 
-  /** A body of its own for one more reader. */
-  body(): Body {
+  /** A body of its own for one more reader; undefined when the read was given up already. */
+  body(): Body | undefined {
+    if (this.#isAbandoned || this.#failure !== undefined) return undefined
     this.#readers++
     let isOpen = true
     let index = 0
@@ -35,7 +38,9 @@ export class Flight {
       if (!isOpen) return
       isOpen = false
       this.#readers--
-      if (this.#readers === 0 && !this.#ended) this.#abandon()
+      if (this.#readers > 0 || this.#ended) return
+      this.#isAbandoned = true
+      this.#abandon()
     }
     const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
       for (;;) {
@@ -70,6 +75,7 @@ export class Flight {
     let received = 0
     try {
       for await (const chunk of body) {
+        if (this.#isAbandoned) throw new UnavailableError('nobody wanted the rest')
         received += chunk.byteLength
         if (received > this.stat.size) throw wrongLength(received, this.stat.size)
         this.#chunks.push(chunk)
@@ -77,7 +83,7 @@ export class Flight {
       }
       if (received !== this.stat.size) throw wrongLength(received, this.stat.size)
       this.#ended = true
-      return this.#chunks.length === 1 ? (this.#chunks[0] as Uint8Array) : Buffer.concat(this.#chunks)
+      return joined(this.#chunks, received)
     } catch (error) {
       this.#failure = { error }
       this.#ended = true
@@ -99,4 +105,15 @@ export class Flight {
       this.#wake = resolve
     })
   }
+}
+
+/** In memory of its own, which a chunk or a small Buffer may not be. */
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length)
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.byteLength
+  }
+  return whole
 }

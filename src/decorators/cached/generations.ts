@@ -12,6 +12,8 @@ export class Generations {
   readonly #now: () => number
   /** Every change of any path takes a new number, so that a generation that was forgotten never comes back as it was. */
   #changes = 0
+  /** Swept at so many; more when that many are needed, so that sweeping stays rare. */
+  #roomFor = MAX_GENERATIONS
 
   constructor(now: () => number) {
     this.#now = now
@@ -40,19 +42,29 @@ export class Generations {
     generation.version = ++this.#changes
   }
 
-  /** Lets go of generations that nobody needs, now and then. Fills that are on their way to one of them will be refused. */
   #purged(path: string): Generation {
-    if (this.#paths.size > MAX_GENERATIONS) {
-      for (const [known, { tokens }] of this.#paths) if (tokens.size === 0) this.#paths.delete(known)
-    }
+    if (this.#paths.size >= this.#roomFor) this.#sweep()
     const generation = this.#paths.get(path) ?? { version: ++this.#changes, tokens: new Map<Token, number>() }
     this.#paths.set(path, generation)
+    this.#expire(generation)
+    return generation
+  }
+
+  #expire(generation: Generation): void {
     for (const [token, until] of generation.tokens) {
       if (until > this.#now()) continue
       generation.tokens.delete(token)
       generation.version = ++this.#changes
     }
-    return generation
+  }
+
+  /** Lets go of generations that nobody needs. Fills that are on their way to one of them will be refused. */
+  #sweep(): void {
+    for (const [path, generation] of this.#paths) {
+      this.#expire(generation)
+      if (generation.tokens.size === 0) this.#paths.delete(path)
+    }
+    this.#roomFor = Math.max(MAX_GENERATIONS, 2 * this.#paths.size)
   }
 }
 

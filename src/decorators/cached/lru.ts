@@ -22,11 +22,16 @@ export class Lru {
     return entry
   }
 
+  /** Without counting as a use. */
+  peek(path: string): CacheEntry | undefined {
+    return this.#entries.get(path)
+  }
+
   set(path: string, entry: CacheEntry): void {
     this.delete(path)
     const bytes = entryBytes(entry)
     if (bytes > this.#maxBytes) return
-    this.#entries.set(path, entry)
+    this.#entries.set(path, { ...entry, content: owned(entry.content) })
     this.#bytes += bytes
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.#maxBytes && this.#entries.size <= MAX_ENTRIES) return
@@ -46,4 +51,9 @@ export class Lru {
     this.#entries.clear()
     this.#bytes = 0
   }
+}
+
+/** In memory of its own: a view would keep all that it is a part of. */
+function owned(content: Uint8Array | undefined): Uint8Array | undefined {
+  return content === undefined || content.byteLength === content.buffer.byteLength ? content : new Uint8Array(content)
 }

@@ -1,5 +1,5 @@
 /** Entries in this process's memory. Other processes' writes are seen when an entry's time is over, not before. */
-import type { CacheCounts, CacheStore, Ticket, Token } from './cache-store.ts'
+import { type CacheCounts, type CacheStore, type Ticket, type Token, versionOf, type Wanted } from './cache-store.ts'
 import type { CacheEntry } from './entry.ts'
 import { Generations } from './generations.ts'
 import { Lru } from './lru.ts'
@@ -21,19 +21,29 @@ export class MemoryStore implements CacheStore {
     this.#generations = new Generations(now)
   }
 
-  async get(path: string): Promise<CacheEntry | undefined> {
+  async open(): Promise<void> {
+    // There is nothing to open.
+  }
+
+  async get(path: string, _wanted: Wanted): Promise<CacheEntry | undefined> {
     return this.#entries.get(path)
   }
 
-  async prepare(path: string): Promise<Ticket | undefined> {
+  async prepare(path: string, _wanted: Wanted): Promise<Ticket | undefined> {
     const epoch = this.#generations.prepare(ALL)
     const version = this.#generations.prepare(path)
-    return epoch === undefined || version === undefined ? undefined : { version, epoch, isOthers: false }
+    if (epoch === undefined || version === undefined) return undefined
+    return { version, epoch, isOthers: false, isFilled: this.#entries.peek(path)?.content !== undefined }
   }
 
-  async commit(path: string, entry: CacheEntry, { version, epoch }: Ticket): Promise<boolean> {
+  async commit(path: string, entry: CacheEntry, ticket: Ticket): Promise<boolean> {
+    return this.store(path, entry, ticket)
+  }
+
+  /** `commit`, in this turn of the event loop. */
+  store(path: string, entry: CacheEntry, { version, epoch }: Ticket): boolean {
     if (!this.#generations.isCurrent(path, version) || !this.#generations.isCurrent(ALL, epoch)) return false
-    this.#entries.set(path, entry)
+    this.#entries.set(path, entry.content === undefined ? withKnownContent(entry, this.#entries.peek(path)) : entry)
     return true
   }
 
@@ -68,4 +78,10 @@ export class MemoryStore implements CacheStore {
   async close(): Promise<void> {
     this.#entries.clear()
   }
+}
+
+/** New facts of the same version: its content is as new as they are, and stays as long as content does. */
+function withKnownContent(facts: CacheEntry, known: CacheEntry | undefined): CacheEntry {
+  if (known?.content === undefined || versionOf(known.stat) !== versionOf(facts.stat)) return facts
+  return { ...known, stat: facts.stat, storedAt: facts.stat?.etag === undefined ? known.storedAt : facts.storedAt }
 }

@@ -15,34 +15,48 @@ export class Mutations {
     this.#reader = reader
   }
 
-  async of<T>(paths: readonly string[], run: () => Promise<T>): Promise<T> {
-    const token = nodeCrypto().randomUUID()
-    const renewal = setInterval(() => void this.#store.begin(paths, token, TOKEN_MS).catch(() => undefined), TOKEN_MS / 2)
-    renewal.unref()
-    try {
-      await this.begin(paths, token, TOKEN_MS)
-      return await run()
-    } finally {
-      clearInterval(renewal)
-      this.#reader.detach(paths)
-      await this.#store.end(paths, token)
-    }
+  of<T>(paths: readonly string[], run: () => Promise<T>): Promise<T> {
+    const store = this.#store
+    return announced(run, {
+      detach: () => this.#reader.detach(paths),
+      begin: (token) => store.begin(paths, token, TOKEN_MS),
+      end: (token) => store.end(paths, token),
+    })
   }
 
-  async ofAll<T>(run: () => Promise<T>): Promise<T> {
-    const token = nodeCrypto().randomUUID()
-    try {
-      this.#reader.detachAll()
-      await this.#store.beginAll(token, TOKEN_MS)
-      return await run()
-    } finally {
-      this.#reader.detachAll()
-      await this.#store.endAll(token)
-    }
+  ofAll<T>(run: () => Promise<T>): Promise<T> {
+    const store = this.#store
+    return announced(run, {
+      detach: () => this.#reader.detachAll(),
+      begin: (token) => store.beginAll(token, TOKEN_MS),
+      end: (token) => store.endAll(token),
+    })
   }
 
+  /** A write that others make, some time until then. */
   begin(paths: readonly string[], token: Token, lifeMs: number): Promise<void> {
     this.#reader.detach(paths)
     return this.#store.begin(paths, token, lifeMs)
+  }
+}
+
+interface Announcement {
+  readonly detach: () => void
+  readonly begin: (token: Token) => Promise<void>
+  readonly end: (token: Token) => Promise<void>
+}
+
+async function announced<T>(run: () => Promise<T>, { detach, begin, end }: Announcement): Promise<T> {
+  const token = nodeCrypto().randomUUID()
+  const renewal = setInterval(() => void begin(token).catch(() => undefined), TOKEN_MS / 2)
+  renewal.unref()
+  try {
+    detach()
+    await begin(token)
+    return await run()
+  } finally {
+    clearInterval(renewal)
+    detach()
+    await end(token)
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Entries in Redis, for every process that shares it. A hit is one round trip. With `memory` a process keeps entries of its own in
- * front, which others' writes reach by a published message: a moment later, and all at once after every reconnect, because messages
- * get lost.
+ * front (see `local-tier.ts`). What a Redis held before it was started again, or before another took its place, is not used: it may
+ * lack the last writes.
  *
  *   {prefix:hash}:g   generation of a path    {prefix:hash}:f   its facts    {prefix:hash}:c   facts and content    prefix:{epoch}   that of all
  */
@@ -9,9 +9,9 @@ import type * as Ioredis from 'ioredis'
 import { nodeCrypto } from '../../builtins.ts'
 import { UnavailableError } from '../../errors.ts'
 import { importPeer } from '../../peers.ts'
-import type { CacheCounts, CacheStore, Ticket, Token, Wanted } from './cache-store.ts'
+import { type CacheCounts, type CacheStore, type Ticket, type Token, versionOf, type Wanted } from './cache-store.ts'
 import { type CacheEntry, decodeEntry, encodeEntry } from './entry.ts'
-import { Lru } from './lru.ts'
+import { LocalTier } from './local-tier.ts'
 import { BEGIN, COMMIT, END, PREPARE, RELEASE } from './redis-scripts.ts'
 
 export interface RedisStoreOptions {
@@ -30,6 +30,7 @@ type Redis = Ioredis.Redis
 
 /** Generations outlive the longest fill, and the epoch every entry. */
 const GENERATION_MS = 15 * 60_000
+/** How long a fill is waited for by other processes. */
 const LOCK_MS = 5_000
 
 export class RedisStore implements CacheStore {
@@ -38,33 +39,47 @@ export class RedisStore implements CacheStore {
   /** Who fills: this store, among those of all processes. */
   readonly #owner = nodeCrypto().randomUUID()
   #connecting: Promise<Redis> | undefined
+  #isClosed = false
+  /** Which life of which server the connection leads to. */
+  #run: Promise<string> = Promise.resolve('')
+  #forget: () => void = () => undefined
 
   constructor(options: RedisStoreOptions) {
     this.#options = options
     if (options.memoryBytes > 0) this.#local = new LocalTier(options.memoryBytes, () => void options.counts.evictions++)
   }
 
+  async open(): Promise<void> {
+    await this.#redis()
+  }
+
   async get(path: string, wanted: Wanted): Promise<CacheEntry | undefined> {
     const local = this.#local?.get(path)
     if (local !== undefined && (wanted === 'facts' || local.content !== undefined)) return local
-    const redis = await this.#redis()
-    const seen = this.#local?.watch(path)
-    const [epoch, bytes] = await Promise.all([redis.hget(this.#epochKey(), 'v'), redis.getBuffer(this.#keys(path)[wanted])])
-    const found = decodeEntry(bytes, epoch ?? '')
-    this.#local?.store(path, found, seen)
-    return found
+    const watch = this.#local?.watch(path)
+    try {
+      const redis = await this.#redis()
+      const [epoch, bytes] = await Promise.all([redis.hget(this.#epochKey(), 'v'), redis.getBuffer(this.#keys(path)[wanted])])
+      const found = epoch === null || bytes === null ? undefined : decodeEntry(bytes, await this.#epochOf(epoch))
+      if (found !== undefined && watch !== undefined) this.#local?.store(path, found, watch)
+      return found
+    } finally {
+      if (watch !== undefined) this.#local?.unwatch(path, watch)
+    }
   }
 
-  async prepare(path: string): Promise<Ticket | undefined> {
+  async prepare(path: string, wanted: Wanted): Promise<Ticket | undefined> {
     const redis = await this.#redis()
     const kept = GENERATION_MS + this.#options.keptMs
-    const lockFor = (key: string): Promise<unknown> => redis.eval(PREPARE, 1, key, seed(), kept, this.#owner, LOCK_MS)
-    const [all, own] = (await Promise.all([lockFor(this.#epochKey()), lockFor(this.#keys(path).generation)])) as readonly (
-      | [string, number]
-      | null
-    )[]
+    const { generation, content } = this.#keys(path)
+    const lock = wanted === 'content' ? [this.#owner, LOCK_MS] : []
+    const [all, own] = (await Promise.all([
+      redis.eval(PREPARE, 1, this.#epochKey(), seed(), kept),
+      redis.eval(PREPARE, 2, generation, content, seed(), kept, ...lock),
+    ])) as readonly (readonly [version: string, isOthers: number, isFilled: number] | null)[]
     if (!all || !own) return undefined
-    return { epoch: all[0], version: own[0], isOthers: own[1] === 1 }
+    const [version, isOthers, isFilled] = own
+    return { epoch: await this.#epochOf(all[0]), version, isOthers: isOthers === 1, isFilled: isFilled === 1 }
   }
 
   async commit(path: string, entry: CacheEntry, { version, epoch }: Ticket): Promise<boolean> {
@@ -74,8 +89,8 @@ export class RedisStore implements CacheStore {
       encodeEntry({ ...entry, content: undefined }, epoch),
       ...(entry.content === undefined ? [] : [encodeEntry(entry, epoch)]),
     ]
-    const etag = entry.stat?.etag ?? ''
-    return (await redis.eval(COMMIT, 3, generation, facts, content, version, etag, this.#options.keptMs, ...parts)) === 1
+    const file = versionOf(entry.stat)
+    return (await redis.eval(COMMIT, 3, generation, facts, content, version, file, this.#options.keptMs, ...parts)) === 1
   }
 
   async release(path: string): Promise<void> {
@@ -88,7 +103,7 @@ export class RedisStore implements CacheStore {
     const redis = await this.#redis()
     await eachOf(paths, async (path) => {
       const { generation, facts, content } = this.#keys(path)
-      await redis.eval(BEGIN, 3, generation, facts, content, seed(), token, lifeMs, GENERATION_MS)
+      await redis.eval(BEGIN, 3, generation, facts, content, seed(), token, lifeMs, GENERATION_MS, this.#channel(), path)
     })
   }
 
@@ -104,7 +119,8 @@ export class RedisStore implements CacheStore {
   async beginAll(token: Token, lifeMs: number): Promise<void> {
     this.#local?.clear()
     const redis = await this.#redis()
-    await redis.eval(BEGIN, 1, this.#epochKey(), seed(), token, lifeMs, GENERATION_MS + this.#options.keptMs)
+    const kept = GENERATION_MS + this.#options.keptMs
+    await redis.eval(BEGIN, 1, this.#epochKey(), seed(), token, lifeMs, kept, this.#channel(), '')
   }
 
   async endAll(token: Token): Promise<void> {
@@ -114,14 +130,16 @@ export class RedisStore implements CacheStore {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
+    this.#local?.close()
+    this.#forget()
     const connecting = this.#connecting
-    this.#connecting = undefined
-    await this.#local?.close()
     if (connecting === undefined || this.#options.client !== undefined) return
     await connecting.then((redis) => redis.disconnect()).catch(() => undefined)
   }
 
   #redis(): Promise<Redis> {
+    if (this.#isClosed) return Promise.reject(new UnavailableError('the cache is closed'))
     this.#connecting ??= this.#connect().catch((error: unknown) => {
       this.#connecting = undefined
       throw error
@@ -132,8 +150,24 @@ export class RedisStore implements CacheStore {
   async #connect(): Promise<Redis> {
     const { client, url } = this.#options
     const redis = client === undefined ? await makeClient(url) : (client as Redis)
-    await this.#local?.listen(redis, this.#channel())
+    const learn = (): void => {
+      this.#run = runOf(redis)
+    }
+    redis.on('ready', learn)
+    this.#forget = () => void redis.off('ready', learn)
+    if (redis.status === 'ready') learn()
+    if (redis.status === 'wait') await connected(redis)
+    if (this.#isClosed) {
+      if (client === undefined) redis.disconnect()
+      throw new UnavailableError('the cache is closed')
+    }
+    this.#local?.listen(redis, this.#channel())
     return redis
+  }
+
+  /** An entry is good as long as nobody cleared the cache, on the server that it was stored on. Asked after that server has answered. */
+  async #epochOf(version: string): Promise<string> {
+    return `${version}.${await this.#run}`
   }
 
   #keys(path: string): { readonly generation: string; readonly facts: string; readonly content: string } {
@@ -151,75 +185,7 @@ export class RedisStore implements CacheStore {
   }
 }
 
-/** What a published message has not reached yet is told apart by watching the path while its entry is on the way. */
-class LocalTier {
-  readonly #entries: Lru
-  readonly #watched = new Map<string, Set<{ isOld: boolean }>>()
-  #subscriber: Redis | undefined
-  #isConnected = false
-
-  constructor(maxBytes: number, evicted: () => void) {
-    this.#entries = new Lru(maxBytes, evicted)
-  }
-
-  get(path: string): CacheEntry | undefined {
-    return this.#isConnected ? this.#entries.get(path) : undefined
-  }
-
-  watch(path: string): { isOld: boolean } {
-    const watch = { isOld: !this.#isConnected }
-    const watches = this.#watched.get(path) ?? new Set()
-    this.#watched.set(path, watches.add(watch))
-    return watch
-  }
-
-  store(path: string, entry: CacheEntry | undefined, watch: { isOld: boolean } | undefined): void {
-    const watches = this.#watched.get(path)
-    if (watch === undefined || watches === undefined) return
-    watches.delete(watch)
-    if (watches.size === 0) this.#watched.delete(path)
-    if (entry !== undefined && !watch.isOld && this.#isConnected) this.#entries.set(path, entry)
-  }
-
-  drop(path: string): void {
-    this.#entries.delete(path)
-    for (const watch of this.#watched.get(path) ?? []) watch.isOld = true
-  }
-
-  clear(): void {
-    this.#entries.clear()
-    for (const watches of this.#watched.values()) for (const watch of watches) watch.isOld = true
-  }
-
-  async listen(redis: Redis, channel: string): Promise<void> {
-    const subscriber = redis.duplicate()
-    subscriber.on('error', () => undefined) // the cache's own calls tell
-    subscriber.on('message', (_channel: string, path: string) => (path === '' ? this.clear() : this.drop(path)))
-    const lost = (): void => {
-      this.#isConnected = false
-      this.clear()
-    }
-    subscriber.on('close', lost)
-    subscriber.on('ready', () => {
-      lost()
-      subscriber.subscribe(channel).then(
-        () => {
-          this.clear()
-          this.#isConnected = true
-        },
-        () => undefined,
-      )
-    })
-    this.#subscriber = subscriber
-  }
-
-  async close(): Promise<void> {
-    this.clear()
-    this.#isConnected = false
-    this.#subscriber?.disconnect()
-  }
-}
-
+/** A client that fails at once while there is no connection, and connects again by itself. */
 async function makeClient(url: string | undefined): Promise<Redis> {
   const { Redis: Client } = await importPeer<typeof Ioredis>('ioredis')
   const redis = new Client(url ?? 'redis://127.0.0.1:6379', {
@@ -230,11 +196,23 @@ async function makeClient(url: string | undefined): Promise<Redis> {
     lazyConnect: true,
   })
   redis.on('error', () => undefined) // each call tells
-  await redis.connect().catch((cause: unknown) => {
+  return redis
+}
+
+async function connected(redis: Redis): Promise<void> {
+  try {
+    await redis.connect()
+  } catch (cause) {
     redis.disconnect()
     throw new UnavailableError('Redis cannot be reached', { cause })
-  })
-  return redis
+  }
+}
+
+/** A name of the server's own, new whenever it starts; none where it does not tell, or where there are several. */
+async function runOf(redis: Redis): Promise<string> {
+  if (redis.isCluster) return ''
+  const facts = await redis.info('server').catch(() => '')
+  return /^run_id:(\w+)/m.exec(facts)?.[1] ?? ''
 }
 
 /** A beginning for a generation that none had before. */
