@@ -11,7 +11,18 @@ const dependencies = Object.keys(manifest['dependencies'] ?? {})
 const optionalPeers = Object.keys(manifest['peerDependencies'] ?? {})
 
 /** What everything that talks to a store, or decorates what does, may build on. */
-const SEAM = ['driver', 'errors', 'path', 'content', 'content-type', 'content-disposition', 'derive', 'digest', 'builtins']
+const SEAM = [
+  'driver',
+  'errors',
+  'path',
+  'content',
+  'content-type',
+  'content-disposition',
+  'derive',
+  'digest',
+  'builtins',
+  'minor-collections',
+]
 /** The parts that `disk.ts` is made of. */
 const DISK = [
   'check',
@@ -39,6 +50,7 @@ const TABLE: readonly (readonly [files: string, mayImport: readonly string[]])[]
   ['content-type', ['path']],
   ['content-disposition', []],
   ['builtins', []],
+  ['minor-collections', []],
   ['digest', ['driver', 'errors', 'builtins']],
   ['peers', ['errors']],
   ['url-signature', ['driver', 'errors', 'path', 'builtins']],

@@ -7,7 +7,7 @@
  * cut without copying.
  */
 import type { Content } from '../../driver.ts'
-import { inviteCollection } from './minor-collections.ts'
+import { inviteCollection, OF_SOCKETS } from '../../minor-collections.ts'
 
 export interface Block {
   readonly bytes: Buffer
@@ -55,7 +55,7 @@ async function* gathered(source: AsyncIterable<Uint8Array>): AsyncGenerator<Bloc
     return { bytes: whole.subarray(0, length), release: () => void free.push(whole) }
   }
   for await (const chunk of source) {
-    inviteCollection(chunk.byteLength)
+    inviteCollection(chunk.byteLength, OF_SOCKETS)
     for (let taken = 0; taken < chunk.byteLength; ) {
       const limit = blockBytes(index)
       if (filled === buffer.byteLength) buffer = enlarged(buffer, { index, wanted: chunk.byteLength - taken, limit, free })

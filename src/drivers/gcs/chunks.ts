@@ -2,7 +2,7 @@
  * A stream as chunks of one size, each in a buffer of our own, with the next one read ahead while the last is sent. Two buffers take
  * turns, so memory is bounded by twice the size of a chunk, however long the stream is.
  */
-import { rattle } from './rattle.ts'
+import { inviteCollection, OF_SOCKETS } from '../../minor-collections.ts'
 
 export interface UploadChunk {
   readonly bytes: Uint8Array
@@ -63,7 +63,7 @@ export class Chunker {
     if (this.#ended) return undefined
     const { done, value } = await abortable(this.#source.next(), this.#signal)
     if (!done) {
-      rattle(value)
+      inviteCollection(value.byteLength, OF_SOCKETS)
       return value
     }
     this.#ended = true

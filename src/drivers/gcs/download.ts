@@ -18,7 +18,7 @@ import { type ApiCall, type GcsApi, objectPath } from './api.ts'
 import { GcsFailure, networkFailure, translate } from './gcs-errors.ts'
 import { headerOf } from './http.ts'
 import { conditionOf, factsQuery, type ObjectResource, statOf } from './objects.ts'
-import { rattle } from './rattle.ts'
+import { inviteCollection, OF_SOCKETS } from '../../minor-collections.ts'
 
 /** So often a file may be replaced between its facts and its bytes. */
 const ATTEMPTS = 10
@@ -166,7 +166,7 @@ async function* chunksOf(reading: Reading, first: IncomingMessage | undefined): 
           offset += chunk.byteLength
           if (offset > end) throw wrongLength(offset - start, end - start)
           if (crc32c !== undefined) digest.update(chunk)
-          rattle(chunk)
+          inviteCollection(chunk.byteLength, OF_SOCKETS)
           yield chunk
         }
         if (offset >= end) break

@@ -7,7 +7,8 @@ import { close as closeFile } from 'node:fs'
 import { wrongLength } from '../../content.ts'
 import type { Body } from '../../driver.ts'
 import { translated } from './local-errors.ts'
-import { closeQuietly, inviteCollection, readFully } from './local-files.ts'
+import { inviteCollection, OF_FILES } from '../../minor-collections.ts'
+import { closeQuietly, readFully } from './local-files.ts'
 
 /** As fast as a megabyte, within the cache of a processor, and a quarter of the memory. */
 const CHUNK_BYTES = 256 * 1024
@@ -51,7 +52,7 @@ export class FileBody implements Body, AsyncIterator<Uint8Array, undefined> {
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     if (this.#closing !== undefined) return this.return()
     try {
-      inviteCollection(CHUNK_BYTES)
+      inviteCollection(CHUNK_BYTES, OF_FILES)
       const chunk = await this.#take(CHUNK_BYTES)
       if (chunk.byteLength === 0) return await this.return()
       if (this.#position >= this.#end) await this.#close()

@@ -183,23 +183,6 @@ export async function writevFully(fd: number, chunks: readonly Uint8Array[], len
   }
 }
 
-/**
- * Brings the next minor collection nearer, by how much has streamed by. V8 frees buffers that died young only then, and begins one by
- * what is on its heap, where a stream of large buffers leaves next to nothing: 70 MiB of dead ones gather instead of 40.
- */
-export function inviteCollection(bytes: number): void {
-  unpaid += bytes
-  if (unpaid < QUARTER_MEGABYTE) return
-  onHeap = BALLAST.slice()
-  unpaid = 0
-}
-
-const QUARTER_MEGABYTE = 256 * 1024
-const BALLAST: readonly number[] = Array.from({ length: 2_048 }, () => 0) // 16 KiB
-let unpaid = 0
-// oxlint-disable-next-line no-unused-vars -- kept so that no compiler can leave the allocation out
-let onHeap: readonly number[] | undefined
-
 const MAX_CALL_BYTES = 1 << 30 // Linux moves at most 2 GiB - 4 KiB in one call
 
 export interface FileOptions {

@@ -6,7 +6,8 @@
 import { CHUNK_BYTES, wrongLength } from '../../content.ts'
 import type { Content } from '../../driver.ts'
 import { SourceError } from './local-errors.ts'
-import { inviteCollection, writeFully, writevFully } from './local-files.ts'
+import { inviteCollection, OF_FILES } from '../../minor-collections.ts'
+import { writeFully, writevFully } from './local-files.ts'
 
 const SLICE_BYTES = 16 * CHUNK_BYTES // between two looks at the signal
 const MAX_CHUNKS = 512 // per writev; Linux takes 1,024
@@ -57,7 +58,7 @@ class ChunkWriter {
   add(chunk: Uint8Array): boolean {
     this.#waiting.push(chunk)
     this.#waitingBytes += chunk.byteLength
-    inviteCollection(chunk.byteLength)
+    inviteCollection(chunk.byteLength, OF_FILES)
     this.#writing ??= this.#write()
     return this.#waitingBytes >= CHUNK_BYTES || this.#waiting.length >= MAX_CHUNKS || this.#failure !== undefined
   }
