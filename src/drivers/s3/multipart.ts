@@ -5,10 +5,12 @@ import { InvalidArgumentError, isStorageError } from '../../errors.ts'
 import { codeOf } from './conditions.ts'
 import { newObject } from './facts.ts'
 import { checkKey } from './keys.ts'
+import type { Part, UploadAddress } from './requests.ts'
 import type { S3Store } from './store.ts'
 import { completeUpload } from './upload.ts'
 
-export function multipartOf(store: S3Store): MultipartAbility {
+/** @param changed called with the path of each upload that became a file */
+export function multipartOf(store: S3Store, changed: (path: string) => void): MultipartAbility {
   const { requests, settings } = store
   return {
     create: async (path: string, options: WriteOptions): Promise<string> => {
@@ -28,9 +30,14 @@ export function multipartOf(store: S3Store): MultipartAbility {
     complete: async (path: string, uploadId: string, parts: readonly UploadedPart[], options: WriteOptions): Promise<WriteResult> => {
       if (parts.length === 0) throw new InvalidArgumentError('an upload is made of at least one part')
       const { ifAbsent, ifMatch, signal } = options
-      const inOrder = [...parts].sort((a, b) => a.number - b.number)
-      const written = await completeUpload(store, { key: checkKey(path), uploadId }, inOrder, { ifAbsent, ifMatch, signal })
-      return { size: parts.reduce((sum, { size }) => sum + size, 0), ...written }
+      const address = { key: checkKey(path), uploadId }
+      const sent = await withChecksums(store, address, parts, { signal })
+      try {
+        const written = await completeUpload(store, address, sent, { ifAbsent, ifMatch, signal })
+        return { size: parts.reduce((sum, { size }) => sum + size, 0), ...written }
+      } finally {
+        changed(path)
+      }
     },
     abort: async (path: string, uploadId: string, options: CallOptions): Promise<void> => {
       try {
@@ -40,4 +47,18 @@ export function multipartOf(store: S3Store): MultipartAbility {
       }
     },
   }
+}
+
+/** In order. What each part hashes to goes along where parts are hashed, and is asked for: callers only have numbers and etags. */
+async function withChecksums(
+  { requests, settings }: S3Store,
+  address: UploadAddress,
+  parts: readonly UploadedPart[],
+  options: CallOptions,
+): Promise<readonly Part[]> {
+  const stored = settings.checksums === 'WHEN_SUPPORTED' ? await requests.listParts(address, options) : []
+  const checksums = new Map(stored.map(({ number, etag, crc32 }) => [`${number} ${etag}`, crc32]))
+  return [...parts]
+    .sort((a, b) => a.number - b.number)
+    .map(({ number, size, etag }) => ({ number, size, etag, crc32: checksums.get(`${number} ${etag}`) }))
 }

@@ -19,10 +19,10 @@ const MAX_SLICES = 20
 /** Smaller rests are left to the connection that is there. */
 const MIN_REST_BYTES = 3 * SLICE_BYTES
 const STEP_MS = 25
-/** More connections by this factor have to bring more bytes by that. */
-const STEP = { connections: 4, gain: 1.5 }
+/** More connections by this factor have to bring more bytes by that, in one of so many tries. */
+const STEP = { connections: 4, gain: 1.5, patience: 3 }
 /** A connection that is faster than this, in bytes per millisecond, is not what is waited for. */
-const FAST = 100_000
+const FAST = 60_000
 
 export interface Download {
   /** Of the first byte. */
@@ -57,6 +57,7 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
   #step: Step | undefined
   /** Bytes per millisecond, before connections were added. */
   #rate = 0
+  #disappointments = 0
   #unlink: (() => void) | undefined
 
   constructor(first: Readable, download: Download) {
@@ -151,8 +152,10 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
     const rate = (this.#received - this.#step.received) / elapsed
     const isWaiting = this.#step.waitedMs > elapsed / 2 && rate / this.#slices.length < FAST
     this.#step = undefined
-    if (this.#wanted > 1 && rate < this.#rate * STEP.gain) this.#limit = this.#wanted
-    else if (isWaiting) {
+    if (this.#wanted > 1 && rate < this.#rate * STEP.gain) {
+      if (++this.#disappointments === STEP.patience) this.#limit = this.#wanted
+    } else if (isWaiting) {
+      this.#disappointments = 0
       this.#rate = rate
       this.#wanted = Math.min(this.#limit, this.#wanted * STEP.connections)
       this.#fetchAhead()

@@ -1,14 +1,19 @@
 /**
  * The next page of a listing, asked for before its caller does: it arrives while the caller works on the page before.
  *
- * Only of listings without a limit, which are read to their end as a rule. A page that nobody comes for is given up.
+ * Only of listings without a limit, which are read to their end as a rule. A page that nobody comes for is given up; so is one in which
+ * this disk changed something, and every page of a listing that begins anew: nobody is told what he knows to be otherwise.
  */
 import type { ListOptions, Page } from '../../driver.ts'
+import { compareUtf8, directoryPrefix } from '../../path.ts'
 
 const KEEP_MS = 10_000
 const MAX_PAGES = 16
 
 interface Ahead {
+  readonly directory: string
+  /** What the page comes after. */
+  readonly place: string
   readonly page: Promise<Page>
   /** It has its caller now. */
   readonly keep: () => void
@@ -26,14 +31,27 @@ export class ReadAhead {
   }
 
   async list(directory: string, options: ListOptions): Promise<Page> {
+    if (options.cursor === undefined) this.#restart(directory)
     const page = await (this.#take(directory, options) ?? this.#list(directory, options))
     if (page.cursor !== undefined && options.limit === undefined) this.#begin(directory, { ...options, cursor: page.cursor })
     return page
   }
 
+  /** Something at these paths is not what it was. */
+  changed(paths: readonly string[]): void {
+    for (const { directory, place, drop } of this.#pages.values()) {
+      const prefix = directoryPrefix(directory)
+      if (paths.some((path) => path.startsWith(prefix) && compareUtf8(path, place) > 0)) drop()
+    }
+  }
+
   /** Gives up what was asked for. */
   close(): void {
     for (const { drop } of this.#pages.values()) drop()
+  }
+
+  #restart(directory: string): void {
+    for (const ahead of this.#pages.values()) if (ahead.directory === directory) ahead.drop()
   }
 
   #take(directory: string, options: ListOptions): Promise<Page> | undefined {
@@ -43,7 +61,7 @@ export class ReadAhead {
     return whileNotAborted(ahead, options.signal)
   }
 
-  #begin(directory: string, options: ListOptions): void {
+  #begin(directory: string, options: ListOptions & { readonly cursor: string }): void {
     if (options.signal?.aborted || this.#pages.size >= MAX_PAGES) return
     const key = keyOf(directory, options)
     const controller = new AbortController()
@@ -59,7 +77,7 @@ export class ReadAhead {
     }
     const timer = setTimeout(drop, KEEP_MS).unref()
     this.#pages.get(key)?.drop()
-    this.#pages.set(key, { page, keep, drop })
+    this.#pages.set(key, { directory, place: options.cursor, page, keep, drop })
   }
 }
 

@@ -94,7 +94,7 @@ export class S3Driver implements Driver {
     this.name = settings.name === 's3' ? 's3' : `s3:${settings.name}`
     this.supports = supportsOf(settings)
     this.visibility = settings.acl ? visibilityOf(this.#store) : undefined
-    this.multipart = multipartOf(this.#store)
+    this.multipart = multipartOf(this.#store, (path) => this.#listing.changed([path]))
     this.buckets = new S3Buckets(this.#connection, settings)
     this.acl = new S3ObjectAcls(this.#connection, settings)
     const hasUrls = settings.features.publicUrl || settings.url !== undefined
@@ -114,12 +114,20 @@ export class S3Driver implements Driver {
     return readObject(this.#store, path, options)
   }
 
-  write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
-    return writeObject(this.#store, path, content, options)
+  async write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
+    try {
+      return await writeObject(this.#store, path, content, options)
+    } finally {
+      this.#listing.changed([path]) // a failure may have done it, too
+    }
   }
 
-  delete(paths: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
-    return deleteObjects(this.#store, paths, options)
+  async delete(paths: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
+    try {
+      return await deleteObjects(this.#store, paths, options)
+    } finally {
+      this.#listing.changed(paths)
+    }
   }
 
   async list(directory: string, options: ListOptions): Promise<Page> {
@@ -127,8 +135,12 @@ export class S3Driver implements Driver {
     return this.#listing.list(directory, options)
   }
 
-  copy(from: string, to: string, options: WriteOptions): Promise<void> {
-    return copyObject(this.#store, from, to, options)
+  async copy(from: string, to: string, options: WriteOptions): Promise<void> {
+    try {
+      await copyObject(this.#store, from, to, options)
+    } finally {
+      this.#listing.changed([to])
+    }
   }
 
   /** A copy and a delete: S3 cannot rename. */

@@ -242,7 +242,9 @@ function causeOf(error: unknown): S3Cause {
   const status = $metadata.httpStatusCode
   // Errors of Node have their code in `code`; those of the SDK in `name`, and unmodelled ones in `Code` as well.
   const named = [Code, status === undefined ? code : undefined, name].find((value) => typeof value === 'string' && value !== '')
-  const own = typeof named === 'string' ? named : 'Error'
+  // For an answer without a code the SDK makes one up, which radosgw really uses.
+  const own =
+    typeof named !== 'string' ? 'Error' : Code === undefined && status !== undefined && named.startsWith('Unknown') ? 'Unknown' : named
   return Object.assign(new Error(typeof message === 'string' ? message : own), {
     name: own,
     code: own,

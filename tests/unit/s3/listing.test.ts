@@ -45,6 +45,38 @@ describe('a listing', () => {
     expect(proxy.requests.map(({ query }) => query.get('start-after'))).toEqual([null, many[999], many[1_999]])
   })
 
+  it('is never of pages that were asked for before something in them changed', async () => {
+    const { disk, proxy } = await s3.recorded()
+    const paths = Array.from({ length: 1_003 }, (_, index) => `a/${String(index).padStart(4, '0')}`)
+    await Promise.all(paths.map((path) => disk.put(path, '')))
+    const changes = {
+      put: () => disk.put('a/zz', ''),
+      delete: () => disk.delete('a/1001'),
+      copy: () => disk.copy('a/0001', 'a/zzz'),
+      move: () => disk.move('a/1002', 'b'),
+    }
+    const expected = new Set(paths.slice(1_000))
+    for (const [change, make] of Object.entries(changes)) {
+      proxy.requests.length = 0
+      const { cursor } = await disk.listPage('a')
+      await until(() => proxy.requests.length === 2)
+      await make()
+      if (change === 'delete') expected.delete('a/1001')
+      else if (change === 'move') expected.delete('a/1002')
+      else expected.add(change === 'put' ? 'a/zz' : 'a/zzz')
+      const { entries } = await disk.listPage('a', { cursor })
+      expect([change, entries.map(({ path }) => path)]).toEqual([change, [...expected]])
+    }
+    proxy.requests.length = 0
+    const { cursor } = await disk.listPage('a')
+    await until(() => proxy.requests.length === 2)
+    await disk.delete('a/0000')
+    await disk.listPage('a', { cursor })
+    expect(proxy.requests.map(({ method }) => method)).toEqual(['GET', 'GET', 'DELETE'])
+    await s3.disk().delete('a/zz')
+    expect((await disk.allFiles('a')).includes('a/zz')).toBe(false)
+  })
+
   it('asks for nothing that a limit leaves out', async () => {
     const { disk, proxy } = await s3.recorded({}, scripted(many))
     const { entries, cursor } = await disk.listPage('', { recursive: true, limit: 10 })
@@ -97,7 +129,11 @@ describe('a delete', () => {
   it('of 2,500 files is three requests', async () => {
     const { disk, proxy } = await s3.recorded()
     await disk.delete(many.slice(0, 2_500))
-    expect(proxy.requests.map(({ method, query }) => [method, query.has('delete')])).toEqual(Array(3).fill(['POST', true]))
+    expect(proxy.requests.map(({ method, query }) => [method, query.has('delete')])).toEqual([
+      ['POST', true],
+      ['POST', true],
+      ['POST', true],
+    ])
   })
 
   it('of one file is one request', async () => {

@@ -15,7 +15,11 @@ export interface Fixture {
   /** A disk on the bucket; its parts are as small as S3 allows. */
   disk(options?: Partial<S3DriverOptions>): Disk
   /** A disk that reaches the bucket through a proxy which writes down what it is asked. */
-  recorded(options?: Partial<S3DriverOptions>, answer?: RecordingOptions['answer']): Promise<{ disk: Disk; proxy: RecordingProxy }>
+  recorded(
+    options?: Partial<S3DriverOptions>,
+    answer?: RecordingOptions['answer'],
+    upstream?: string,
+  ): Promise<{ disk: Disk; proxy: RecordingProxy }>
   /** A disk that reaches the bucket through a proxy which does to requests what it is told. */
   faulty(options?: Partial<S3DriverOptions>): Promise<{ disk: Disk; proxy: FaultProxy }>
 }
@@ -44,8 +48,8 @@ export function s3Fixture(): Fixture {
       return current()
     },
     disk,
-    recorded: async (options, answer) => {
-      const proxy = await recordingProxy({ upstream: current().server.endpoint, answer })
+    recorded: async (options, answer, upstream = current().server.endpoint) => {
+      const proxy = await recordingProxy({ upstream, answer })
       proxies.push(proxy)
       return { proxy, disk: disk({ ...options, endpoint: proxy.endpoint }) }
     },

@@ -236,4 +236,12 @@ describe('a write under a condition', () => {
     proxy.inject({ method: 'PUT' }, { answer: { status: 404, body: '<Error><Code>NoSuchKey</Code></Error>' } })
     expect(await codeOf(disk.put('a.txt', 'x', { ifMatch: '"z"' }))).toBe('precondition_failed')
   })
+
+  it('is lost where radosgw has no name for that, and not where a gateway on the way failed', async () => {
+    const { disk, proxy } = await s3.faulty()
+    proxy.inject({ method: 'PUT' }, { answer: { status: 500, body: '<Error><Code>UnknownError</Code></Error>' } })
+    expect(await codeOf(disk.put('a.txt', 'x', { ifMatch: '"z"' }))).toBe('precondition_failed')
+    proxy.inject({ method: 'PUT' }, { answer: { status: 502, body: '<html>Bad Gateway</html>' } })
+    expect(await codeOf(disk.put('a.txt', 'x', { ifMatch: '"z"' }))).toBe('unavailable')
+  })
 })
