@@ -132,8 +132,8 @@ const MAX_SIGNED_SECONDS = 100 * 366 * 24 * 3_600 // beyond it dates no longer f
 export function judgeWriteOptions(options: PutOptions, driver: Driver): void {
   requireBag(options)
   for (const name of HEADERS) judgeHeader(name, options[name])
-  judgeStrings('metadata', options.metadata)
-  judgeStrings('tags', options.tags)
+  judgeMetadata(options.metadata)
+  judgeTags(options.tags)
   if (options.visibility !== undefined) judgeVisibility(options.visibility)
   if (options.ifAbsent !== undefined && typeof options.ifAbsent !== 'boolean') throw new InvalidArgumentError('ifAbsent is true or false')
   if (options.ifAbsent && options.ifMatch !== undefined) {
@@ -192,14 +192,30 @@ function judgeHeader(name: string, value: unknown): void {
   if (typeof value !== 'string' || CONTROL.test(value)) throw new InvalidArgumentError(`${name} must be a string of one line`)
 }
 
-function judgeStrings(name: string, bag: unknown): void {
-  if (bag === undefined) return
+/** Names become parts of header names. */
+function judgeMetadata(bag: unknown): void {
+  for (const name of judgedNames('metadata', bag)) {
+    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name))
+      throw new InvalidArgumentError(`metadata has the name ${quote(name)}: use letters, digits, - and _`)
+  }
+}
+
+/** Names are values: `Cost Center`, `team:owner`. Which characters a store takes, it says itself. */
+function judgeTags(bag: unknown): void {
+  for (const name of judgedNames('tags', bag)) {
+    if (name === '' || CONTROL.test(name))
+      throw new InvalidArgumentError(`tags has the name ${quote(name)}: names are one line, and not empty`)
+  }
+}
+
+/** @throws InvalidArgumentError for anything but an object of strings of one line */
+function judgedNames(name: string, bag: unknown): readonly string[] {
+  if (bag === undefined) return []
   if (typeof bag !== 'object' || bag === null || Array.isArray(bag)) throw new InvalidArgumentError(`${name} must be an object of strings`)
   for (const [key, value] of Object.entries(bag)) {
-    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(key))
-      throw new InvalidArgumentError(`${name} has the name ${quote(key)}: use letters, digits, - and _`)
     if (typeof value !== 'string' || CONTROL.test(value)) throw new InvalidArgumentError(`${name}.${key} must be a string of one line`)
   }
+  return Object.keys(bag)
 }
 
 function judgeChecksum(checksum: NonNullable<WriteOptions['checksum']>): void {

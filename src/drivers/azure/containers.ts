@@ -1,6 +1,6 @@
 /** Containers of the account, over the SDK. */
 import type { BucketEntry, BucketInfo, CallOptions } from '../../driver.ts'
-import { ConfigurationError, InvalidArgumentError, quote, StorageError } from '../../errors.ts'
+import { ConfigurationError, InvalidArgumentError, PreconditionFailedError, quote } from '../../errors.ts'
 import { codeOf, toAzureError } from './azure-errors.ts'
 import type { AzureContainers, PublicAccess } from './azure-containers.ts'
 import type { AzureConnection, Opened } from './client.ts'
@@ -57,7 +57,9 @@ async function infoOf(container: Container, options: CallOptions): Promise<Bucke
 async function deleteContainer(container: Container, { force, ...options }: CallOptions & { readonly force: boolean }): Promise<void> {
   try {
     if (!force && !(await isEmpty(container, options))) {
-      throw new StorageError(`the container ${quote(container.containerName)} is not empty: pass { force: true } to delete what is in it`)
+      throw new PreconditionFailedError(
+        `the container ${quote(container.containerName)} is not empty: pass { force: true } to delete what is in it`,
+      )
     }
     await container.delete(abortable(options))
   } catch (error) {

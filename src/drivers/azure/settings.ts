@@ -168,7 +168,7 @@ function nameIn(endpoint: string): string | undefined {
 
 function base64Key(key: string): string {
   const bytes = Buffer.from(key, 'base64')
-  if (bytes.byteLength >= 16 && bytes.toString('base64').replace(/=+$/, '') === key.replace(/=+$/, '')) return key
+  if (bytes.byteLength > 0 && bytes.toString('base64').replace(/=+$/, '') === key.replace(/=+$/, '')) return key
   throw new ConfigurationError('"accountKey" is no key of a storage account: those are base64')
 }
 

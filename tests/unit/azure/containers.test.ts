@@ -42,7 +42,7 @@ describe('containers', () => {
       new (store.driver.constructor as new (options: object) => typeof store.driver)({ ...store.options, container: name }),
     )
     await other.put('a.txt', 'x')
-    await expect(buckets?.delete(name)).rejects.toMatchObject({ reason: expect.stringContaining('force') })
+    await expect(buckets?.delete(name)).rejects.toMatchObject({ code: 'precondition_failed', reason: expect.stringContaining('force') })
     expect(await other.text('a.txt')).toBe('x')
     await buckets?.delete(name, { force: true })
     expect(await buckets?.exists(name)).toBe(false)

@@ -31,6 +31,11 @@ describe('the address of an Azure account', () => {
     expect(access).toEqual({ kind: 'key', accountName: 'acct', accountKey: KEY })
   })
 
+  it('leaves it to the account whether a key in base64 is the right one', () => {
+    const accountKey = Buffer.from('key').toString('base64')
+    expect(settingsOf({ container: 'files', accountName: 'acct', accountKey }).access).toMatchObject({ kind: 'key', accountKey })
+  })
+
   it('knows the account of a key by its host', () => {
     const { access } = settingsOf({ container: 'files', endpoint: 'https://acct.blob.core.windows.net', accountKey: KEY })
     expect(access).toMatchObject({ kind: 'key', accountName: 'acct' })
@@ -46,6 +51,7 @@ describe('a configuration that cannot work', () => {
     ['no account', { container: 'files' }],
     ['no account for a key', { container: 'files', endpoint: 'https://files.example.com', accountKey: KEY }],
     ['a key that is no base64', { ...account, accountKey: 'not a key' }],
+    ['a key without any bytes', { ...account, accountKey: '=' }],
     ['a key and a SAS', { ...account, accountKey: KEY, sasToken: SAS }],
     ['a SAS without a signature', { ...account, sasToken: 'sv=2026' }],
     ['a connection string and a key', { container: 'files', connectionString: `AccountName=acct;AccountKey=${KEY}`, accountKey: KEY }],

@@ -115,6 +115,8 @@ describe('options of a write', () => {
       { metadata: { a: 'b\r\nc' } },
       { metadata: ['a'] },
       { tags: { a: null } },
+      { tags: { '': 'a' } },
+      { tags: { 'a\nb': 'c' } },
       { checksum: { algorithm: 'sha3', value: 'aa' } },
       { checksum: { algorithm: 'sha256', value: 'ABC' } },
       { checksum: { algorithm: 'sha256' } },
@@ -160,6 +162,11 @@ describe('options of a write', () => {
       expect(await rejection(disk.prepend('a', 'x', options))).toMatchObject({ code: 'unsupported' })
     }
     expect(store.calls).toEqual([])
+  })
+
+  it('has tags whose names are no header names', async () => {
+    await disk.put('a', 'x', { tags: { 'Cost Center': '7', 'team:owner': 'a/b', größe: 'L' } })
+    expect(await disk.text('a')).toBe('x')
   })
 
   it('may all be undefined', async () => {
