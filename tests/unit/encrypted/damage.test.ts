@@ -13,6 +13,8 @@ const FORMATS: readonly (readonly [format: string, options: EncryptedOptions, he
   ['tink', { key, format: 'tink' }, 40, 1_048_560, 1_048_520],
 ]
 const TAG = 16
+/** Segments of 1 MiB take their time. */
+const ROUNDS: Readonly<Record<string, number>> = { age: 2_000, tink: 200 }
 
 async function stored(driver: MemoryDriver): Promise<Buffer> {
   const { body } = await driver.read('file', {})
@@ -114,7 +116,7 @@ describe.each(FORMATS)('a damaged file, %s', (_format, options, header, segment,
   })
 })
 
-describe.each(FORMATS)('lengths and ranges, %s', (_format, options, header, segment, first) => {
+describe.each(FORMATS)('lengths and ranges, %s', (format, options, header, segment, first) => {
   const lengths = [
     0,
     1,
@@ -147,12 +149,12 @@ describe.each(FORMATS)('lengths and ranges, %s', (_format, options, header, segm
     }
   })
 
-  it('gives the slice for 1,000 ranges', async () => {
+  it(`gives the slice for ${ROUNDS[format]} ranges`, async () => {
     const plaintext = randomBytes(first + segment + 12_345)
     const memory = new MemoryDriver()
     const driver = encrypted(options)(memory)
     await driver.write('file', bytesContent(plaintext), {})
-    for (let round = 0; round < 1_000; round++) {
+    for (let round = 0; round < (ROUNDS[format] ?? 0); round++) {
       const start = Math.floor(Math.random() * plaintext.byteLength)
       const length = 1 + Math.floor(Math.random() ** 4 * plaintext.byteLength)
       const range: Range = round % 5 === 0 ? { suffix: length } : round % 7 === 0 ? { start } : { start, end: start + length }

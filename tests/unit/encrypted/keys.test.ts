@@ -80,7 +80,7 @@ describe('a key', () => {
     await expect(disk(named, { keys: { k1: two } }).get('a.txt')).rejects.toMatchObject({ code: 'corrupted' })
     await expect(disk(named, { keys: { k2: one } }).get('a.txt')).rejects.toMatchObject({
       code: 'key_not_found',
-      message: expect.stringContaining('"k1"') as string,
+      message: expect.stringContaining('"k1"'),
     })
     const tink = await written({ key: one, format: 'tink' })
     await expect(disk(tink, { key: two, format: 'tink' }).get('a.txt')).rejects.toMatchObject({ code: 'corrupted' })
