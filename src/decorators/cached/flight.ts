@@ -43,22 +43,14 @@ export class Flight {
       this.#abandon()
     }
     const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
-      for (;;) {
-        if (!isOpen) return { done: true, value: undefined }
-        const chunk = this.#chunks[index]
-        if (chunk !== undefined) {
-          index++
-          return { done: false, value: new Uint8Array(chunk) } // a copy: each reader's bytes are its own
-        }
-        if (this.#failure !== undefined) {
-          leave()
-          throw this.#failure.error
-        }
-        if (this.#ended) {
-          leave()
-          return { done: true, value: undefined }
-        }
-        await this.#more
+      try {
+        const chunk = isOpen ? await this.#chunkAt(index++) : undefined
+        if (chunk !== undefined && isOpen) return { done: false, value: chunk }
+        leave()
+        return { done: true, value: undefined }
+      } catch (error) {
+        leave()
+        throw error
       }
     }
     const iterator = {
@@ -69,6 +61,17 @@ export class Flight {
       },
     }
     return { [Symbol.asyncIterator]: () => iterator }
+  }
+
+  /** A copy, because each reader's bytes are its own; undefined at the end. */
+  async #chunkAt(index: number): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const chunk = this.#chunks[index]
+      if (chunk !== undefined) return new Uint8Array(chunk)
+      if (this.#failure !== undefined) throw this.#failure.error
+      if (this.#ended) return undefined
+      await this.#more
+    }
   }
 
   async #gather(body: Body): Promise<Uint8Array> {
