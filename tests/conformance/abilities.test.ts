@@ -1,5 +1,7 @@
 /** What each driver and stack that ships can do: an ability that gets lost, or is claimed by mistake, shows here. */
 import { describe, expect, it } from '@jest/globals'
+import { encrypted } from '../../src/decorators/encrypted/encrypted.ts'
+import { generateKey } from '../../src/decorators/encrypted/keys.ts'
 import { logged } from '../../src/decorators/logged.ts'
 import { readOnly } from '../../src/decorators/read-only.ts'
 import { retrying } from '../../src/decorators/retrying.ts'
@@ -30,6 +32,8 @@ const url = served({ disk: 'a', secret: 'a secret of the kit' })
 const memory = (): Driver => new MemoryDriver()
 const local = (): Driver => new LocalDriver({ root: 'never-made' })
 const s3 = (options: Partial<S3DriverOptions> = {}): Driver => new S3Driver({ bucket: 'never-asked', ...options })
+const sealed = encrypted({ key: generateKey() })
+const bound = encrypted({ key: generateKey(), bind: 'path' })
 const stack = (driver: Driver, ...decorators: Decorator[]): Driver => decorators.reduce((inner, decorate) => decorate(inner), driver)
 
 const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: string])[] = [
@@ -74,6 +78,12 @@ const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: strin
   ],
   ['served(read-only(memory))', stack(memory(), readOnly(), url), `visibility directories rangedRead metadata ${URLS}`],
   ['scoped(throttled(retrying(local)))', stack(local(), retrying(), throttled({ maxConcurrency: 1 }), scoped('a')), LOCAL],
+  ['encrypted(memory)', stack(memory(), sealed), `visibility directories ${STORE} encryptedAtRest`],
+  ['encrypted(local)', stack(local(), sealed), `visibility directories ${STORE} encryptedAtRest`],
+  ['encrypted(local)', stack(local(), bound), `visibility directories ${STORE.replace('serverSideCopy ', '')} encryptedAtRest`],
+  ['encrypted(s3)', stack(s3(), sealed), `${STORE} versions encryptedAtRest`],
+  ['encrypted(ftp)', stack(new FtpDriver({ host: 'never-connected' }), sealed), 'visibility directories rangedRead encryptedAtRest'],
+  ['served(encrypted(local))', stack(local(), sealed, url), `visibility directories ${STORE} encryptedAtRest ${URLS}`],
   ['fake', new FakeDisk().driver, `${MEMORY} ${URLS}`],
 ]
 

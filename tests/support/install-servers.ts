@@ -36,6 +36,7 @@ const NEEDS: readonly Need[] = [
   { packages: ['redis-server'], programs: ['redis-server'], instead: 'STOWAGE_TEST_REDIS_URL' },
   { packages: ['clamav-daemon'], programs: ['clamd'], instead: 'STOWAGE_TEST_CLAMD_HOST' },
   { packages: ['rclone'], programs: ['rclone'] },
+  { packages: ['age'], programs: ['age', 'age-keygen'] },
   { packages: ['openssl'], programs: ['openssl'] },
   { packages: ['curl'], programs: ['curl'] },
   { packages: ['ca-certificates'], programs: [], files: '/etc/ssl/certs/ca-certificates.crt' },

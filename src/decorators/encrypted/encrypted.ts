@@ -9,7 +9,7 @@
  */
 import { bytesContent, discard, mapContent, streamContent, wholeBody } from '../../content.ts'
 import { copyThroughStream, keptOptions, moveByCopy } from '../../derive.ts'
-import type { CallOptions, Content, Decorator, Driver, Supports, WriteOptions, WriteResult } from '../../driver.ts'
+import type { CallOptions, Content, Decorator, Driver, ListOptions, Page, Supports, WriteOptions, WriteResult } from '../../driver.ts'
 import { ConfigurationError } from '../../errors.ts'
 import { ageFormat } from './age-format.ts'
 import { copyOptions, storedOptions } from './facts.ts'
@@ -94,7 +94,7 @@ function encryptedDriver(inner: Driver, format: () => Promise<FileFormat>, optio
   const { bind, passthrough = false, recover = false } = options
   const foreign = passthrough === 'read' || recover !== false
   const reader = new EncryptedReader(inner, format, { passthrough: passthrough === 'read', foreign })
-  const sizeOf: SizeOf = async (path, limits) => (await reader.stat(path, limits)).size
+  const sizes = sizesIn(reader, format, foreign)
   const driver: EncryptedDriver = {
     kind: 'encrypted',
     name: `encrypted(${inner.name})`,
@@ -113,10 +113,7 @@ function encryptedDriver(inner: Driver, format: () => Promise<FileFormat>, optio
       return write(inner, await format(), { path, content, options })
     },
     delete: (paths, options) => inner.delete(paths, options),
-    list: async (directory, options) => {
-      const page = await inner.list(directory, options)
-      return foreign ? askedSizes(page, sizeOf, options) : computedSizes(page, (await format()).layout)
-    },
+    list: async (directory, options) => sizes(await inner.list(directory, options), options),
     copy: async (from, to, options) =>
       bind === 'path'
         ? copyBound({ driver, inner, format: await format(), passthrough: passthrough === 'read' }, from, to, options)
@@ -131,6 +128,17 @@ function encryptedDriver(inner: Driver, format: () => Promise<FileFormat>, optio
     },
   }
   return driver
+}
+
+/** @param foreign files may have headers of any length */
+function sizesIn(
+  reader: EncryptedReader,
+  format: () => Promise<FileFormat>,
+  foreign: boolean,
+): (page: Page, options: ListOptions) => Promise<Page> {
+  const sizeOf: SizeOf = async (path, limits) => (await reader.stat(path, limits)).size
+  return async (page: Page, options: ListOptions): Promise<Page> =>
+    foreign ? askedSizes(page, sizeOf, options) : computedSizes(page, (await format()).layout)
 }
 
 async function write(

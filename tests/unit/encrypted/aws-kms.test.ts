@@ -47,7 +47,7 @@ async function kmsServer(): Promise<Kms> {
 function answerTo(target: string, body: Readonly<Record<string, unknown>>): [number, object] {
   const context = JSON.stringify(body['EncryptionContext'])
   if (target === 'TrentService.Encrypt') {
-    const wrapped = Buffer.from(String(body['Plaintext']), 'base64').reverse()
+    const wrapped = Buffer.from(String(body['Plaintext']), 'base64').toReversed()
     return [200, { KeyId: KEY_ID, CiphertextBlob: Buffer.concat([Buffer.from(`${context}|`), wrapped]).toString('base64') }]
   }
   const blob = Buffer.from(String(body['CiphertextBlob']), 'base64')
@@ -57,9 +57,7 @@ function answerTo(target: string, body: Readonly<Record<string, unknown>>): [num
     200,
     {
       KeyId: KEY_ID,
-      Plaintext: Buffer.from(blob.subarray(bar + 1))
-        .reverse()
-        .toString('base64'),
+      Plaintext: Buffer.from(blob.subarray(bar + 1).toReversed()).toString('base64'),
     },
   ]
 }
