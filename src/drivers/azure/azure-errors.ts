@@ -191,8 +191,12 @@ export function codeOf(error: unknown): string {
   return isEmulator && found === 'AuthorizationFailure' ? 'AuthenticationFailed' : found
 }
 
-function causeOf({ name, message, statusCode, response }: SdkError, code: string): AzureCause {
-  const [firstLine = ''] = message.replace(/(\bhttps?:\/\/[^\s?"']*)\?[^\s"']*/g, '$1').split('\n')
+/** What the SDK puts between its own words and an answer that it could not parse. */
+const QUOTED_ANSWER = ' - '
+
+function causeOf({ name, message, code: sdkCode, statusCode, response }: SdkError, code: string): AzureCause {
+  const own = sdkCode === 'PARSE_ERROR' ? message.split(QUOTED_ANSWER, 1).join('') : message
+  const [firstLine = ''] = own.replace(/(\bhttps?:\/\/[^\s?"']*)\?[^\s"']*/g, '$1').split('\n')
   return Object.assign(new Error(firstLine), {
     name,
     code,

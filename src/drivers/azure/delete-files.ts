@@ -1,7 +1,7 @@
 /** Deleting: one request for a file, one for each 256 of many. Snapshots go along; files that are missing are none the worse. */
 import type * as Sdk from '@azure/storage-blob'
 import type { DeleteFailure, DeleteOptions } from '../../driver.ts'
-import { isNotFound, isStorageError, toStorageError } from '../../errors.ts'
+import { isNotFound, isStorageError, type StorageError, toStorageError } from '../../errors.ts'
 import { errorOfAnswer } from './azure-errors.ts'
 import type { AzureConnection, Opened } from './client.ts'
 import { blobOf } from './ranges.ts'
@@ -50,7 +50,7 @@ async function deleteBlob(
   } catch (error) {
     signal?.throwIfAborted()
     if (isNotFound(error)) return []
-    if (isStorageError(error) && error.code === 'configuration') throw error
+    if (isStorageError(error) && isOfAll(error)) throw error
     return [{ path, error: toStorageError(error) }]
   }
 }
@@ -71,8 +71,13 @@ async function deleteBatch(
   for (const [index, { status, errorCode }] of subResponses.entries()) {
     if (status < 300) continue
     const error = errorOfAnswer(status, errorCode, connection.settings.container)
-    if (error.code === 'configuration') throw error
+    if (isOfAll(error)) throw error
     if (error.code !== 'not_found') failures.push({ path: (blobs[index] as Doomed).path, error })
   }
   return failures
+}
+
+/** A missing container and refused credentials are no single file's fault. */
+function isOfAll({ code }: StorageError): boolean {
+  return code === 'configuration' || code === 'unauthenticated'
 }

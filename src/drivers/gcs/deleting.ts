@@ -5,7 +5,7 @@ import { type GcsApi, objectPath } from './api.ts'
 
 const CONCURRENCY = 16
 
-/** @returns the paths that could not be deleted; missing files are none. @throws ConfigurationError when the bucket is missing */
+/** @returns the paths that could not be deleted; missing files are none. @throws ConfigurationError when the bucket is missing; UnauthenticatedError */
 export async function deleteMany(api: GcsApi, paths: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
   const failures: DeleteFailure[] = []
   const queue = paths.values()
@@ -27,7 +27,7 @@ async function deleteOne(api: GcsApi, name: string, { versionId, signal }: Delet
     return undefined
   } catch (error) {
     if (error instanceof FileNotFoundError) return undefined
-    if (isStorageError(error) && error.code !== 'configuration') return error
+    if (isStorageError(error) && error.code !== 'configuration' && error.code !== 'unauthenticated') return error
     throw error
   }
 }

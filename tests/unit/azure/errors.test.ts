@@ -82,6 +82,13 @@ describe('an answer of Azure', () => {
     await disk.close()
   })
 
+  it('that the SDK cannot parse is not quoted in the cause', () => {
+    const header = { response: { headers: new Map([['x-ms-error-code', 'AuthenticationFailed']]) } }
+    const message = `Error "SyntaxError: Unexpected token" occurred while parsing the response body - <html>${'x'.repeat(9_000)} the signature.`
+    const { cause } = toAzureError({ name: 'RestError', message, code: 'PARSE_ERROR', statusCode: 403, ...header }, 'files') as Error
+    expect((cause as Error).message).toBe('Error "SyntaxError: Unexpected token" occurred while parsing the response body')
+  })
+
   it('leaves what is not of the SDK as it is', () => {
     const error = new TypeError('x')
     expect([toAzureError(error, 'files'), toAzureError('reason', 'files')]).toEqual([error, 'reason'])
@@ -139,6 +146,8 @@ describe('a wrong key', () => {
       () => disk.put('a', 'x'),
       () => entriesOf(disk),
       () => disk.delete('a'),
+      () => disk.delete(['a', 'b']),
+      () => disk.delete(['a', 'b', 'c', 'd', 'e']),
       ...(real ? [] : [() => disk.stat('a')]),
     ]
     for (const call of calls) await expect(call()).rejects.toMatchObject({ code: 'unauthenticated' })

@@ -73,6 +73,11 @@ describe('what Google Cloud Storage answers', () => {
     expect(await rejectionOf(disk.stat('a.txt'))).toMatchObject({ code: 'unavailable' })
   })
 
+  it('is unauthenticated for many at once too: it is not about single files', async () => {
+    const disk = await diskOn(saying(401, 'authError'))
+    expect(await rejectionOf(disk.delete(['a', 'b', 'c']))).toMatchObject({ code: 'unauthenticated' })
+  })
+
   it('names a bucket that is missing, from every method', async () => {
     const disk = await diskOn(saying(404, 'notFound'), { bucketStatus: 404 })
     const calls: Readonly<Record<string, () => Promise<unknown>>> = {
