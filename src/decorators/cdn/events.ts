@@ -37,7 +37,7 @@ export class CdnEvents {
       try {
         listener(event)
       } catch (error) {
-        process.emitWarning(error instanceof Error ? error : String(error)) // It must not keep purges from being made.
+        process.emitWarning(`a listener of CDN events failed: ${String(error)}`) // It must not keep purges from being made.
       }
     }
     if (event.type === 'purged') this.#hasWarned = false

@@ -8,7 +8,9 @@ import { TokenBucket } from './limits.ts'
 import type { Purger } from './purger.ts'
 
 const NAME = 'Fastly'
-const PER_HOUR = 100_000
+// Together never more than 100,000 in an hour.
+const AT_ONCE = 10_000
+const PER_HOUR = 90_000
 
 export interface FastlyService {
   readonly apiToken: string
@@ -26,7 +28,7 @@ export function fastlyPurger({ apiToken, serviceId, apiUrl }: FastlyService, add
     maxTargets: 1,
     mixes: false,
     concurrency: 4,
-    limits: [{ meter: new TokenBucket(1_000, PER_HOUR / 3_600), cost: ({ length }) => length }],
+    limits: [{ meter: new TokenBucket(AT_ONCE, PER_HOUR / 3_600), cost: ({ length }) => length }],
     purge: async (targets, _reference, signal) => {
       for (const target of targets) {
         const path =

@@ -5,7 +5,7 @@ import type { PurgeTarget } from './purge-target.ts'
 export interface Meter {
   /** What can be used at once at most. */
   readonly capacity: number
-  /** How long until so much can be used; 0: now. */
+  /** How long until so much can be used; 0: now. Forever for more than the capacity. */
   waitMs(amount: number, now: number): number
   take(amount: number, now: number): void
 }
@@ -39,7 +39,8 @@ export class TokenBucket implements Meter {
   }
 
   waitMs(amount: number, now: number): number {
-    return Math.max(0, Math.ceil((Math.min(amount, this.capacity) - this.#levelAt(now)) / this.#perMs))
+    if (amount > this.capacity) return Number.POSITIVE_INFINITY
+    return Math.max(0, Math.ceil((amount - this.#levelAt(now)) / this.#perMs))
   }
 
   take(amount: number, now: number): void {
@@ -69,9 +70,9 @@ export class SlidingWindow implements Meter {
     if (free >= amount) return 0
     for (const one of used) {
       free += one.amount
-      if (free >= Math.min(amount, this.capacity)) return Math.max(1, one.at + this.#windowMs - now)
+      if (free >= amount) return Math.max(1, one.at + this.#windowMs - now)
     }
-    return 0
+    return Number.POSITIVE_INFINITY
   }
 
   take(amount: number, now: number): void {

@@ -189,11 +189,20 @@ export async function purgeServer(type: ProviderType): Promise<PurgeServer> {
     return judge(parsed)
   }
 
-  const { origin, close } = await listen((req, res) => void answer(req, res))
-  return { ...server, provider: { type, apiUrl: origin, ...KEYS[type] } as CdnProvider, close }
+  const listening = await listen((req, res) => void answer(req, res))
+  return { ...server, provider: { type, apiUrl: listening.origin, ...KEYS[type] } as CdnProvider, close: () => listening.close() }
 }
 
 function answerOf(type: ProviderType): string {
   if (type !== 'cloudfront') return '{"success":true}'
   return '<Invalidation><Id>I1</Id><Status>InProgress</Status><CreateTime>2026-01-01T00:00:00Z</CreateTime></Invalidation>'
+}
+
+/** One that takes everything, for whoever looks at other things. */
+export async function acceptingPurger(): Promise<Pick<PurgeServer, 'provider' | 'close'>> {
+  const listening = await listen((req, res) => {
+    req.resume()
+    res.end('{}')
+  })
+  return { provider: { type: 'cloudflare', apiUrl: listening.origin, ...KEYS.cloudflare }, close: () => listening.close() }
 }

@@ -23,7 +23,7 @@ const SHOWN: Readonly<Record<ProviderType, (path: string) => string>> = {
 
 const open: { close(): Promise<void> }[] = []
 afterEach(async () => {
-  for (const one of open.splice(0).reverse()) await one.close()
+  for (const one of open.splice(0).toReversed()) await one.close()
 })
 
 interface Setup {
