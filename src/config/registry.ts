@@ -58,8 +58,7 @@ export interface DriverDefinition {
   readonly required: readonly (string | readonly string[])[]
   /** Keys that must not be given together. */
   readonly conflicts?: readonly (readonly [string, string])[]
-  /** Absent: declared, and not built yet. */
-  readonly build?: (config: never, context: DiskContext) => Driver
+  readonly build: (config: never, context: DiskContext) => Driver
 }
 
 /** A key's value after `keys.ts` read it: numbers and booleans are no strings any more. */
@@ -175,7 +174,7 @@ export function builtInNames(): readonly string[] {
 
 /**
  * The driver of a disk with the decorators of its own keys around it. A promise only where an `extend` factory gave one.
- * @throws ConfigurationError for an unknown driver, one that is not built yet, missing keys, and wrong values
+ * @throws ConfigurationError for an unknown driver, missing keys, and wrong values
  */
 export function buildDriver(config: DiskConfig, context: DiskContext, extensions: Extensions): Driver | Promise<Driver> {
   const common = commonKeys(config, context.name, extensions)
@@ -223,11 +222,6 @@ function bareDriver(config: DiskConfig, context: DiskContext, extensions: Extens
   const { keys, required, conflicts = [], build } = definition
   const values = readKeys(config, { driver: text, ...COMMON_KEYS, ...keys }, owner(context.name), { conflicts })
   checkRequired(config, required, context.name)
-  if (build === undefined) {
-    throw new ConfigurationError(
-      `${owner(context.name)}: driver ${quote(config.driver)} is not built yet in this version of Stowage: see "Drivers" in its README`,
-    )
-  }
   return build(values as never, context)
 }
 

@@ -78,13 +78,16 @@ describe('built-in drivers', () => {
     })
   })
 
-  it.each(['encrypted', 'cached', 'cdn', 'fallback', 'mirrored'])('%s is declared, and says that it is not built yet', (driver) => {
-    const keys = { bucket: 'b', container: 'c', host: 'h', endpoint: 'https://e', disk: 'other', key: 'k', url: 'https://u' }
-    const own = Object.keys(definitionOf(driver)?.keys ?? {})
-    const given = Object.entries({ ...keys, fallbacks: ['other'], mirrors: ['other'] }).filter(([key]) => own.includes(key))
-    expect(refusal({ driver, ...Object.fromEntries(given) })).toBe(
-      `disk "a": driver "${driver}" is not built yet in this version of Stowage: see "Drivers" in its README`,
-    )
+  it.each<[string, object]>([
+    ['encrypted', { key: Buffer.alloc(32).toString('base64') }],
+    ['cached', {}],
+    ['cdn', { url: 'https://cdn.example.com' }],
+    ['fallback', { fallbacks: ['other'] }],
+    ['mirrored', { mirrors: ['other'] }],
+    ['scoped', { prefix: 'a' }],
+    ['read-only', {}],
+  ])('%s stands on another disk', (driver, keys) => {
+    expect(built({ driver, disk: 'other', ...keys } as DiskConfig).inner[0]).toBe(inner)
   })
 
   it('are all named', () => {
@@ -116,7 +119,7 @@ describe('a required key that is missing', () => {
       'disk "a" needs "bucket" (unset: R_BUCKET)',
     ],
     ['as one of several', () => ({ driver: 'encrypted', disk: 'other', key: env('R_KEY') }), 'disk "a" needs "key" (unset: R_KEY)'],
-    ['that was never asked for', () => ({ driver: 'encrypted', disk: 'other' }), 'disk "a" needs "key" or "keys"'],
+    ['that was never asked for', () => ({ driver: 'encrypted', disk: 'other' }), 'disk "a" needs "key", "keys" or "keyProvider"'],
     [
       'and another one',
       () => ({ driver: 'minio', bucket: env('R_BUCKET'), endpoint: env('R_ENDPOINT') }),
@@ -137,7 +140,7 @@ describe('a required key that is missing', () => {
   })
 
   it('is none where something else will do', () => {
-    expect(refusal({ driver: 'encrypted', disk: 'other', keys: { k: 'x' } })).toContain('not built yet')
+    expect(refusal({ driver: 'encrypted', disk: 'other', keys: { k: 'x' } })).toContain('an encryption key is 32 bytes in base64')
     expect(built({ driver: 'r2', bucket: 'b', client: { send: () => undefined } }).name).toBe('s3:r2')
   })
 })
