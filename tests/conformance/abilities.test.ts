@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { encrypted } from '../../src/decorators/encrypted/encrypted.ts'
 import { generateKey } from '../../src/decorators/encrypted/keys.ts'
+import { cdn } from '../../src/decorators/cdn/cdn.ts'
 import { logged } from '../../src/decorators/logged.ts'
 import { readOnly } from '../../src/decorators/read-only.ts'
 import { retrying } from '../../src/decorators/retrying.ts'
@@ -29,6 +30,7 @@ const S3 = `multipart ${URLS} ${STORE} versions`
 const GCS = `multipart append versions ${STORE} ${URLS}`
 
 const url = served({ disk: 'a', secret: 'a secret of the kit' })
+const network = cdn({ url: 'https://cdn', provider: { type: 'bunny', securityKey: 'k', apiKey: 'k' } })
 const memory = (): Driver => new MemoryDriver()
 const local = (): Driver => new LocalDriver({ root: 'never-made' })
 const s3 = (options: Partial<S3DriverOptions> = {}): Driver => new S3Driver({ bucket: 'never-asked', ...options })
@@ -69,6 +71,10 @@ const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: strin
   ['served(memory)', stack(memory(), url), `${MEMORY} ${URLS}`],
   ['served(local)', stack(local(), url), `${LOCAL} ${URLS}`],
   ['served(local)', stack(local(), served({ disk: 'a', publicUrl: '/files' })), `${LOCAL} publicUrl`],
+  ['cdn(memory)', stack(memory(), cdn({ url: 'https://cdn' })), `${MEMORY} publicUrl`],
+  ['cdn(s3)', stack(s3(), cdn({ url: 'https://cdn' })), S3],
+  ['cdn(ftp)', stack(new FtpDriver({ host: 'h' }), network), 'visibility directories append rangedRead publicUrl signUrl temporaryUrl'],
+  ['cdn(memory)', stack(memory(), network), `${MEMORY} publicUrl signUrl temporaryUrl`],
   ['read-only(memory)', stack(memory(), readOnly()), 'visibility directories rangedRead metadata'],
   ['read-only(local)', stack(local(), readOnly()), 'visibility directories rangedRead metadata'],
   [
