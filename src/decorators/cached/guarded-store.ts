@@ -8,6 +8,7 @@ import { UnavailableError } from '../../errors.ts'
 import type { CacheCounts, CacheStore, Ticket, Token, Wanted } from './cache-store.ts'
 import { type Debt, Debts } from './debts.ts'
 import type { CacheEntry } from './entry.ts'
+import { Turns } from './turns.ts'
 
 const BUDGET_MS = 100
 /** The first connection, and loading the client. */
@@ -17,6 +18,7 @@ const DOWN_MS = 10_000
 const CLOSE_MS = 1_000
 /** How soon what is owed is told, at the earliest and at the latest. */
 const SOON_MS = 250
+const LATER_MS = 1_000
 const ALL: readonly undefined[] = [undefined]
 
 export interface GuardOptions {
@@ -30,6 +32,8 @@ export class GuardedStore implements CacheStore {
   readonly #store: CacheStore
   readonly #options: GuardOptions
   readonly #debts = new Debts()
+  readonly #gets = new Turns<CacheEntry | undefined>()
+  readonly #prepares = new Turns<Ticket | undefined>()
   #failures = 0
   #downUntil = 0
   #isOpen = false
@@ -47,11 +51,13 @@ export class GuardedStore implements CacheStore {
   }
 
   async get(path: string, wanted: Wanted): Promise<CacheEntry | undefined> {
-    return this.#isUsable() ? this.#attempt(() => this.#store.get(path, wanted)) : undefined
+    if (!this.#isUsable()) return undefined
+    return this.#gets.ask(`${wanted} ${path}`, () => this.#attempt(() => this.#store.get(path, wanted)))
   }
 
   async prepare(path: string, wanted: Wanted): Promise<Ticket | undefined> {
-    return this.#isUsable() ? this.#attempt(() => this.#store.prepare(path, wanted)) : undefined
+    if (!this.#isUsable()) return undefined
+    return this.#prepares.ask(`${wanted} ${path}`, () => this.#attempt(() => this.#store.prepare(path, wanted)))
   }
 
   async commit(path: string, entry: CacheEntry, ticket: Ticket): Promise<boolean> {
@@ -148,7 +154,7 @@ export class GuardedStore implements CacheStore {
       if (this.#isUp()) void this.#settle()
       else this.#settleSoon()
     }
-    this.#timer = setTimeout(retry, Math.min(Math.max(this.#downUntil - this.#options.now(), SOON_MS), DOWN_MS))
+    this.#timer = setTimeout(retry, Math.min(Math.max(this.#downUntil - this.#options.now(), SOON_MS), LATER_MS))
     this.#timer.unref()
   }
 

@@ -19,6 +19,8 @@ export type CacheStoreOptions =
       readonly prefix?: string | undefined
       /** Of this process's own memory in front of Redis: other processes' writes then arrive a moment later. Default: 0, none. */
       readonly memory?: number | undefined
+      /** Milliseconds that a call of Redis may take before the disk is asked in its place. Default: 100. */
+      readonly budgetMs?: number | undefined
     }
   | { readonly driver: 'disk'; readonly disk: Driver | { readonly driver: Driver }; readonly maxBytes?: number | undefined }
 
@@ -51,9 +53,9 @@ export function openStore(options: CacheStoreOptions = { driver: 'memory' }, con
     case 'memory':
       return { store: new MemoryStore({ maxBytes: options.maxBytes ?? 64 * MIB, counts, now }), maxFileSize: MIB }
     case 'redis': {
-      const { url, client, prefix = `stowage:${identity}`, memory: memoryBytes = 0 } = options
+      const { url, client, prefix = `stowage:${identity}`, memory: memoryBytes = 0, budgetMs } = options
       const store = new RedisStore({ url, client, prefix, memoryBytes, keptMs, counts })
-      return { store: new GuardedStore(store, { counts, now }), maxFileSize: 256 * KIB }
+      return { store: new GuardedStore(store, { counts, now, budgetMs }), maxFileSize: 256 * KIB }
     }
     case 'disk': {
       const driver = 'driver' in options.disk ? options.disk.driver : options.disk
