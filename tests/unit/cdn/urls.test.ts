@@ -169,6 +169,20 @@ describe('a configured disk', () => {
     await storage.close()
   })
 
+  it('may stand over an encrypted disk that is served', async () => {
+    const storage = new StorageManager({
+      disks: {
+        bare: { driver: 'encrypted', disk: { driver: 'memory' }, key: generateKey() },
+        vault: { driver: 'encrypted', disk: { driver: 'memory' }, key: generateKey(), serve: { secret: 'a long secret of the test' } },
+        delivery: { driver: 'cdn', disk: 'vault', url: `${url}/storage/vault` },
+        refused: { driver: 'cdn', disk: 'bare', url },
+      },
+    })
+    expect(await storage.disk('delivery').url('a.txt')).toBe(`${url}/storage/vault/a.txt`)
+    await expect(storage.disk('refused').url('a.txt')).rejects.toMatchObject({ code: 'configuration' })
+    await storage.close()
+  })
+
   it('is refused for a provider that nobody knows', () => {
     expect(() => cdn({ url, provider: { type: 'akamai' } as never })).toThrow(expect.objectContaining({ code: 'configuration' }))
   })
