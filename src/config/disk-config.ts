@@ -326,6 +326,8 @@ export type CacheStoreConfig =
       readonly prefix?: string | undefined
       /** Bytes of this process's own memory in front; other processes' writes then arrive a moment later. Default: none. */
       readonly memory?: Numeric | undefined
+      /** Milliseconds that a call of Redis may take before the disk is asked in its place. Default: 100. */
+      readonly budgetMs?: Numeric | undefined
     }
   | { readonly driver: 'disk'; readonly disk: DiskReference | undefined; readonly maxBytes?: Numeric | undefined }
 

@@ -113,7 +113,7 @@ const FTP: KeysOf<FtpConfig> = {
 
 const CACHE_STORE: Kind = tagged('driver', {
   memory: options({ driver: text, maxBytes: count }),
-  redis: options({ driver: text, url: text, client: object, prefix: text, memory: count }, [['url', 'client']]),
+  redis: options({ driver: text, url: text, client: object, prefix: text, memory: count, budgetMs: count }, [['url', 'client']]),
   disk: options({ driver: text, disk, maxBytes: count }),
 })
 
