@@ -1,6 +1,6 @@
 /** One request to a provider's API. What comes back of a failure has neither headers nor keys in it. */
-import { TimeoutError, UnavailableError } from '../../errors.ts'
-import { PurgeRefusal, refusalOf } from './purger.ts'
+import { isStorageError, type StorageError, TimeoutError, UnavailableError } from '../../errors.ts'
+import { statusError } from './purger.ts'
 
 export interface ApiCall {
   readonly provider: string
@@ -14,7 +14,7 @@ export interface ApiCall {
 
 const MAX_ANSWER_BYTES = 64 * 1024
 
-/** @returns the beginning of the answer @throws PurgeRefusal unless it is a success */
+/** @returns the beginning of the answer @throws StorageError unless it is a success */
 export async function callApi({ provider, method, url, headers, body, signal }: ApiCall): Promise<string> {
   const json = body === undefined ? {} : { 'Content-Type': 'application/json' }
   try {
@@ -26,10 +26,10 @@ export async function callApi({ provider, method, url, headers, body, signal }: 
       signal,
     })
     const answer = await readAnswer(response)
-    if (!response.ok) throw refusalOf(provider, response.status, response.headers.get('retry-after'))
+    if (!response.ok) throw statusError(provider, response.status, response.headers.get('retry-after'))
     return answer
   } catch (error) {
-    throw error instanceof PurgeRefusal ? error : noAnswer(provider, error, signal)
+    throw isStorageError(error) ? error : noAnswer(provider, error, signal)
   }
 }
 
@@ -45,10 +45,10 @@ async function readAnswer({ body }: Response): Promise<string> {
 }
 
 /** Nobody knows whether the provider has purged. */
-export function noAnswer(provider: string, error: unknown, signal: AbortSignal): PurgeRefusal {
-  if (signal.aborted) return new PurgeRefusal(new TimeoutError(`${provider} did not answer a purge in time`))
+export function noAnswer(provider: string, error: unknown, signal: AbortSignal): StorageError {
+  if (signal.aborted) return new TimeoutError(`${provider} did not answer a purge in time`)
   const cause = new Error(codeOf(error))
-  return new PurgeRefusal(new UnavailableError(`${provider} could not be asked for a purge (${cause.message})`, { cause }))
+  return new UnavailableError(`${provider} could not be asked for a purge (${cause.message})`, { cause })
 }
 
 /** What Node calls it: ECONNREFUSED. */

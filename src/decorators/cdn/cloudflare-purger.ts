@@ -8,7 +8,7 @@ import type { CdnAddress } from './address.ts'
 import { apiBase, callApi } from './api-call.ts'
 import { countFiles, countWildcards, TokenBucket } from './limits.ts'
 import type { PurgeTarget } from './purge-target.ts'
-import { PurgeRefusal, type Purger } from './purger.ts'
+import type { Purger } from './purger.ts'
 
 const NAME = 'Cloudflare'
 const MAX_ITEMS = 100
@@ -35,7 +35,7 @@ export function cloudflarePurger({ zoneId, apiToken, apiUrl }: CloudflareZone, a
     purge: async (targets, _reference, signal) => {
       const headers = { Authorization: `Bearer ${apiToken}` }
       const answer = await callApi({ provider: NAME, method: 'POST', url, headers, body: bodyOf(targets, address), signal })
-      if (isRefused(answer)) throw new PurgeRefusal(new UnavailableError(`${NAME} answered a purge with success: false`))
+      if (isRefused(answer)) throw new UnavailableError(`${NAME} answered a purge with success: false`)
     },
     close: () => Promise.resolve(),
   }

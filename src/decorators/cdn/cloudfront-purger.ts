@@ -19,7 +19,7 @@ import { importPeer } from '../../peers.ts'
 import type { CdnAddress } from './address.ts'
 import { noAnswer } from './api-call.ts'
 import { countFiles, countWildcards, TokenBucket } from './limits.ts'
-import { PurgeRefusal, type Purger, refusalOf } from './purger.ts'
+import { type Purger, refusalOf, refused, statusError } from './purger.ts'
 
 export interface CloudFrontAccount {
   readonly distributionId: string
@@ -95,13 +95,13 @@ interface SdkError {
 }
 
 /** By the SDK's name of it, else by the status. The SDK's own error carries the request and stays behind. */
-function translated(error: unknown, signal: AbortSignal): unknown {
+function translated(error: unknown, signal: AbortSignal): StorageError {
   const { name = '', $metadata, $response } = error as SdkError
   const status = $metadata?.httpStatusCode
   const retryAfter = $response?.headers?.['retry-after']
-  const byStatus = status === undefined ? noAnswer(NAME, error, signal) : refusalOf(NAME, status, retryAfter)
+  const byStatus = status === undefined ? noAnswer(NAME, error, signal) : statusError(NAME, status, retryAfter)
   const make = ERRORS[name]
   if (make === undefined) return byStatus
   const known = make(`${NAME} answered a purge with ${name}`, { cause: Object.assign(new Error(name), { status }) })
-  return new PurgeRefusal(known, { ofTargets: known.code === 'invalid_argument', retryAfterMs: byStatus.retryAfterMs })
+  return refused(known, refusalOf(byStatus).retryAfterMs)
 }

@@ -14,7 +14,7 @@ import { Backlog, type Item, MAX_WAITING, type Waiter } from './backlog.ts'
 import type { CdnEvents } from './events.ts'
 import type { PurgeQueue, QueuedPurge } from './purge-queue.ts'
 import { type PurgeTarget, targetKey } from './purge-target.ts'
-import { PurgeRefusal, type Purger } from './purger.ts'
+import { type Purger, refusalOf } from './purger.ts'
 
 export interface DispatcherOptions {
   readonly queue: PurgeQueue
@@ -211,7 +211,7 @@ export class Dispatcher {
       await this.#taken(batch)
     } catch (error) {
       this.#flying.delete(batch)
-      if (!this.#isClosed) this.#failedWith(error instanceof PurgeRefusal ? error : new PurgeRefusal(toStorageError(error)), batch)
+      if (!this.#isClosed) this.#failedWith(toStorageError(error), batch)
     }
     this.#pump()
   }
@@ -232,7 +232,8 @@ export class Dispatcher {
     await this.#queued(queue.remove(items.flatMap(({ ids }) => ids)))
   }
 
-  #failedWith({ error, ofTargets, retryAfterMs }: PurgeRefusal, batch: Batch): void {
+  #failedWith(error: StorageError, batch: Batch): void {
+    const { ofTargets, retryAfterMs } = refusalOf(error)
     const { events, retry } = this.#options
     const { items, attempts } = batch
     this.#lastError = error

@@ -27,35 +27,37 @@ export interface Purger {
   readonly limits: readonly PurgeLimit[]
   /**
    * Resolves once the provider has taken the purge. The reference is the same for every attempt of the same targets.
-   * @throws PurgeRefusal
+   * @throws StorageError, of which `refusalOf` knows more
    */
   purge(targets: readonly PurgeTarget[], reference: string, signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
-/** Why a purge was not taken. It holds no request, and no header but `Retry-After`. */
-export class PurgeRefusal extends Error {
-  readonly error: StorageError
+/** What a purger knows of its errors beyond what they say. Errors have neither requests nor headers in them. */
+export interface Refusal {
   /** Something in these targets was refused: others may pass. */
   readonly ofTargets: boolean
   /** How long the provider asked to be left alone. */
   readonly retryAfterMs: number | undefined
+}
 
-  constructor(error: StorageError, { ofTargets = false, retryAfterMs }: { ofTargets?: boolean; retryAfterMs?: number | undefined } = {}) {
-    super(error.reason)
-    this.error = error
-    this.ofTargets = ofTargets
-    this.retryAfterMs = retryAfterMs
-  }
+const refusals = new WeakMap<StorageError, Refusal>()
+
+/** The error, with what is known of it. */
+export function refused(error: StorageError, retryAfter?: number): StorageError {
+  refusals.set(error, { ofTargets: error.code === 'invalid_argument', retryAfterMs: retryAfter })
+  return error
+}
+
+export function refusalOf(error: StorageError): Refusal {
+  return refusals.get(error) ?? { ofTargets: false, retryAfterMs: undefined }
 }
 
 /** Of a status that is not a success. */
-export function refusalOf(provider: string, status: number, retryAfter: string | null | undefined): PurgeRefusal {
+export function statusError(provider: string, status: number, retryAfter: string | null | undefined): StorageError {
   const makeError = STATUSES[status] ?? (status >= 500 || status < 400 ? unavailable : invalid)
-  const error = makeError(`${provider} answered a purge with status ${status}`, {
-    cause: Object.assign(new Error(`status ${status}`), { status }),
-  })
-  return new PurgeRefusal(error, { ofTargets: error.code === 'invalid_argument', retryAfterMs: retryAfterMs(retryAfter) })
+  const cause = Object.assign(new Error(`status ${status}`), { status })
+  return refused(makeError(`${provider} answered a purge with status ${status}`, { cause }), retryAfterMs(retryAfter))
 }
 
 const unavailable = (message: string, context: ErrorContext): StorageError => new UnavailableError(message, context)
