@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { bytesContent, discard, streamContent, wholeBody } from './content.ts'
 import type { Place } from './copy-between.ts'
 import { keptOptions } from './derive.ts'
-import type { Content, Driver, ReadResult, WriteOptions, WriteResult } from './driver.ts'
+import type { Content, Driver, ReadResult, Visibility, WriteOptions, WriteResult } from './driver.ts'
 import { isNotFound, isStorageError, ReadOnlyError, type StorageError, UnsupportedError } from './errors.ts'
 import { isReadOnly } from './options.ts'
 
@@ -60,10 +60,20 @@ async function rewriteOnce({ driver, path, side, separator }: Addition, content:
     const existing = streamContent(wholeBody(body, stat.size), stat.size)
     const between = stat.size === 0 || separator === '' ? [] : [Buffer.from(separator)]
     const whole = side === 'append' ? joined([], existing, between, content) : joined([], content, between, existing)
-    const visibility = driver.visibility === undefined ? undefined : (stat.visibility ?? options.visibility)
+    const visibility = driver.visibility === undefined ? undefined : (stat.visibility ?? (await visibilityOf(driver, path, options)))
     return await driver.write(path, whole, { ...keptOptions(stat, { signal: options.signal }), visibility, ifMatch: stat.etag })
   } finally {
     await discard(body)
+  }
+}
+
+/** Of a file whose facts leave it out. One that is gone by now has none, and the condition of the write says the rest. */
+async function visibilityOf(driver: Driver, path: string, { signal }: WriteOptions): Promise<Visibility | undefined> {
+  try {
+    return await driver.visibility?.get(path, { signal })
+  } catch (error) {
+    if (isNotFound(error)) return undefined
+    throw error
   }
 }
 

@@ -28,4 +28,33 @@ describe('rewriting', () => {
     await rewrite({ driver: { ...store, read }, path: 'a.txt', side: 'append', separator: ', ' }, toContent('second'), {})
     expect(Buffer.from(store.memory.files.get('a.txt')?.bytes ?? []).toString()).toBe('first, second')
   })
+
+  it('asks for the visibility of a file whose facts leave it out, and keeps it', async () => {
+    const store = recorded()
+    const read: typeof store.read = async (path, options) => {
+      const { stat, body } = await store.read(path, options)
+      return { stat: { ...stat, visibility: undefined }, body }
+    }
+    const addition = { driver: { ...store, read }, path: 'a.txt', side: 'append', separator: '' } as const
+    for (const [visibility, ofDisk] of [
+      ['public', 'private'],
+      ['private', 'public'],
+    ] as const) {
+      await store.memory.write('a.txt', toContent('x'), { visibility })
+      await rewrite(addition, toContent('y'), { visibility: ofDisk })
+      expect(await store.visibility?.get('a.txt', {})).toBe(visibility)
+    }
+  })
+
+  it('goes on after a race that it lost to who deleted the file before its visibility was told', async () => {
+    const store = recorded()
+    await store.memory.write('a.txt', toContent('x'), {})
+    const read: typeof store.read = async (path, options) => {
+      const { stat, body } = await store.read(path, options)
+      await store.memory.delete([path], {})
+      return { stat: { ...stat, visibility: undefined }, body }
+    }
+    await rewrite({ driver: { ...store, read }, path: 'a.txt', side: 'append', separator: '' }, toContent('y'), {})
+    expect(Buffer.from(store.memory.files.get('a.txt')?.bytes ?? []).toString()).toBe('y')
+  })
 })

@@ -67,6 +67,10 @@ describe('administration, from a disk', () => {
     expect((await disk.layer('s3')?.acl.get('a.txt'))?.grants).toContainEqual({ grantee: { type: 'everyone' }, permission: 'read' })
     await disk.layer('s3')?.acl.set('a.txt', 'private')
     expect(await disk.visibility('a.txt')).toBe('private')
+    await disk.setVisibility('a.txt', 'public')
+    await disk.append('a.txt', 'y')
+    await disk.prepend('a.txt', 'w')
+    expect([await disk.text('a.txt'), await disk.visibility('a.txt')]).toEqual(['wxy', 'public'])
   })
 
   it('a missing bucket is a wrong configuration from every member', async () => {
