@@ -11,7 +11,7 @@
  */
 import type { Readable } from 'node:stream'
 import type { Body } from '../../driver.ts'
-import { inviteCollection } from './collection.ts'
+import { inviteCollection, OF_SOCKETS } from '../../minor-collections.ts'
 import { type FetchSlice, FileSlice } from './file-slice.ts'
 
 const SLICE_BYTES = 1024 * 1024
@@ -138,7 +138,7 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
 
   #count(chunk: Uint8Array): Uint8Array {
     this.#taken += chunk.byteLength
-    if (this.#large && this.#wanted === 1) inviteCollection(chunk.byteLength)
+    if (this.#large && this.#wanted === 1) inviteCollection(chunk.byteLength, OF_SOCKETS)
     return chunk
   }
 
