@@ -1,7 +1,7 @@
-import { scoped } from '../../src/decorators/scoped.ts'
-import { describeDriver } from '../../src/testing/conformance/index.ts'
-import { NO_CONDITIONS_ON_COMPLETE } from '../support/stores/s3-exceptions.ts'
-import { makeS3 } from '../support/stores/s3-store.ts'
+import { scoped } from '../../../src/decorators/scoped.ts'
+import { describeDriver } from '../../../src/testing/conformance/index.ts'
+import { NO_CONDITIONS_ON_COMPLETE } from '../../support/stores/s3-exceptions.ts'
+import { makeS3 } from '../../support/stores/s3-store.ts'
 
 const make = async () => {
   const { driver, failDeletes, ...store } = await makeS3()

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { retrying } from '../../src/decorators/retrying.ts'
-import { describeDriver } from '../../src/testing/conformance/index.ts'
-import { flaky } from '../support/flaky.ts'
-import { NO_CONDITIONS_ON_COMPLETE } from '../support/stores/s3-exceptions.ts'
-import { makeS3 } from '../support/stores/s3-store.ts'
+import { retrying } from '../../../src/decorators/retrying.ts'
+import { describeDriver } from '../../../src/testing/conformance/index.ts'
+import { flaky } from '../../support/flaky.ts'
+import { NO_CONDITIONS_ON_COMPLETE } from '../../support/stores/s3-exceptions.ts'
+import { makeS3 } from '../../support/stores/s3-store.ts'
 
 const make = async () => {
   const { driver, ...store } = await makeS3({ retries: 0 })

@@ -1,4 +1,0 @@
-import { describeDriver } from '../../src/testing/conformance/index.ts'
-import { makeS3 } from '../support/stores/s3-store.ts'
-
-describeDriver('s3 as spaces', () => makeS3({ preset: 'spaces' }), { testTimeoutMs: 120_000 })
