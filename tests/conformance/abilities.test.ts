@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals'
 import { encrypted } from '../../src/decorators/encrypted/encrypted.ts'
 import { generateKey } from '../../src/decorators/encrypted/keys.ts'
 import { cdn } from '../../src/decorators/cdn/cdn.ts'
+import { cached } from '../../src/decorators/cached/cached.ts'
 import { logged } from '../../src/decorators/logged.ts'
 import { readOnly } from '../../src/decorators/read-only.ts'
 import { retrying } from '../../src/decorators/retrying.ts'
@@ -90,6 +91,9 @@ const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: strin
   ['encrypted(s3)', stack(s3(), sealed), `${STORE} versions encryptedAtRest`],
   ['encrypted(ftp)', stack(new FtpDriver({ host: 'never-connected' }), sealed), 'visibility directories rangedRead encryptedAtRest'],
   ['served(encrypted(local))', stack(local(), sealed, url), `visibility directories ${STORE} encryptedAtRest ${URLS}`],
+  ['cached(memory)', stack(memory(), cached()), MEMORY],
+  ['cached(s3, local)', stack(s3(), cached({ store: { driver: 'disk', disk: local() } })), S3],
+  ['cached(served(local))', stack(local(), url, cached({ store: { driver: 'redis' } })), `${LOCAL} ${URLS}`],
   ['fake', new FakeDisk().driver, `${MEMORY} ${URLS}`],
 ]
 
