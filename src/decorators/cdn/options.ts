@@ -3,7 +3,7 @@ import { ConfigurationError } from '../../errors.ts'
 import type { Dispatcher, DispatcherOptions } from './dispatcher.ts'
 import type { CdnEvents, CdnListener } from './events.ts'
 import type { CdnProvider } from './providers.ts'
-import { memoryQueue, type PurgeQueue } from './purge-queue.ts'
+import { impatient, memoryQueue, type PurgeQueue } from './purge-queue.ts'
 
 export interface CdnOptions {
   /** The network's address; files are below it. */
@@ -30,9 +30,12 @@ export interface CdnOptions {
   readonly random?: (() => number) | undefined
 }
 
+/** A change waits for a queue no longer. */
+const QUEUE_TIMEOUT_MS = 2_000
+
 /** @throws ConfigurationError for numbers that are none */
 export function dispatcherOptions(options: CdnOptions, events: CdnEvents): ConstructorParameters<typeof Dispatcher>[1] {
-  const { purge = 'background', repurgeAfter = 10, queue = memoryQueue(), retry = {}, random = Math.random } = options
+  const { purge = 'background', repurgeAfter = 10, retry = {}, random = Math.random } = options
   const { batchMs = purge === 'await' ? 25 : 250, requestTimeoutMs = 10_000 } = options
   const { baseDelayMs = 1_000, maxDelayMs = 300_000 } = retry
   const repeatMs = repurgeAfter === false || repurgeAfter === 0 ? undefined : repurgeAfter * 1_000
@@ -46,6 +49,7 @@ export function dispatcherOptions(options: CdnOptions, events: CdnEvents): Const
   for (const [name, value] of Object.entries(numbers)) {
     if (!(Number.isFinite(value) && value >= 0)) throw new ConfigurationError(`"${name}" must be a number that is not negative`)
   }
+  const queue = options.queue === undefined ? memoryQueue() : impatient(options.queue, QUEUE_TIMEOUT_MS)
   const made: DispatcherOptions = {
     queue,
     events,

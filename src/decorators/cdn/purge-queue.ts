@@ -2,6 +2,7 @@
  * What is still to be purged, kept so that it is not forgotten. The default is memory; another one outlives the process: a purge is in
  * it before the store is changed, and leaves it when the provider has taken it.
  */
+import { TimeoutError } from '../../errors.ts'
 import type { PurgeTarget } from './purge-target.ts'
 
 export interface QueuedPurge {
@@ -35,5 +36,21 @@ export function memoryQueue(): PurgeQueue {
       for (const id of ids) kept.delete(id)
     },
     list: async () => [...kept.values()],
+  }
+}
+
+/** The same queue, whose calls reject when they take too long: a change must not wait for it for ever. */
+export function impatient(queue: PurgeQueue, timeoutMs: number): PurgeQueue {
+  const inTime = async <T>(call: Promise<T>): Promise<T> => {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new TimeoutError('the queue of purges did not answer in time')), timeoutMs)
+    })
+    return Promise.race([call, late]).finally(() => clearTimeout(timer))
+  }
+  return {
+    add: (purges) => inTime(queue.add(purges)),
+    remove: (ids) => inTime(queue.remove(ids)),
+    list: () => inTime(queue.list()),
   }
 }

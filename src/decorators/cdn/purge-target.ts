@@ -8,7 +8,7 @@ export interface PurgeTarget {
   readonly path: string
 }
 
-/** What `layer('cdn')?.purge` takes: files, a directory with all below it, or everything that the disk shows. */
+/** What `layer('cdn')?.purge` takes: files, a directory with all below it (or its path with a slash at the end), or everything that the disk shows. */
 export type PurgeWhat = string | readonly string[] | { readonly prefix: string } | { readonly all: true }
 
 export const EVERYTHING: PurgeTarget = { type: 'all', path: '' }
@@ -23,11 +23,16 @@ export function directoryTarget(path: string): PurgeTarget {
 
 /** @throws InvalidPathError; InvalidArgumentError for what says nothing */
 export function targetsOf(what: PurgeWhat): readonly PurgeTarget[] {
-  if (typeof what === 'string') return [fileTarget(normalizeFilePath(what))]
+  if (typeof what === 'string') return [targetOf(what)]
   if ('prefix' in what) return [directoryTarget(normalizePath(what.prefix))]
   if ('all' in what) return [EVERYTHING]
   if (!Array.isArray(what)) throw new InvalidArgumentError('purge takes a path, a list of paths, { prefix } or { all: true }')
-  return [...new Set(what.map((path: string) => normalizeFilePath(path)))].map(fileTarget)
+  const targets = what.map((path: string) => targetOf(path))
+  return [...new Map(targets.map((target) => [targetKey(target), target])).values()]
+}
+
+function targetOf(path: string): PurgeTarget {
+  return path.endsWith('/') ? directoryTarget(normalizePath(path)) : fileTarget(normalizeFilePath(path))
 }
 
 /** The same for the same target, and for no other. */

@@ -332,6 +332,16 @@ describe('a queue that outlives the process', () => {
     expect(events.filter(({ type }) => type === 'queue-failed').length).toBeGreaterThan(0)
   })
 
+  it('may be silent: nothing waits for it for long', async () => {
+    const server = await serverOf('bunny')
+    const never = (): Promise<never> => new Promise(() => undefined)
+    const { disk, events } = diskOf(server, { queue: { add: never, remove: never, list: never } })
+    await put(disk, 'a.txt')
+    await disk.flush()
+    expect(server.purged).toEqual(['https://cdn.example.com/a.txt'])
+    expect(events).toContainEqual({ type: 'queue-failed', error: expect.objectContaining({ code: 'timeout' }) })
+  }, 20_000)
+
   it('does not keep what was never done', async () => {
     const server = await serverOf('bunny')
     const queue = memoryQueue()

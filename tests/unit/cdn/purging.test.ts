@@ -144,7 +144,7 @@ describe('the order', () => {
     await put(disk, 'a.txt')
     await disk.flush()
     expect(disk.pending()).toBe(0)
-    while (server.purged.length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
+    while (events.length < 2) await new Promise((resolve) => setTimeout(resolve, 10))
     expect(server.purged).toEqual(['/a.txt', '/a.txt'])
     expect(events).toEqual([
       { type: 'purged', targets: [{ type: 'file', path: 'a.txt' }], repeat: false },
@@ -182,8 +182,9 @@ describe('names', () => {
       scoped('tenants/1')(new MemoryDriver()),
     )
     await disk.purge(['a b.txt'])
+    await disk.purge('photos/')
     await disk.purge({ prefix: '' })
-    expect(server.purged).toEqual(['/base%20dir/tenants/1/a%20b.txt', '/base%20dir/tenants/1/*'])
+    expect(server.purged).toEqual(['/base%20dir/tenants/1/a%20b.txt', '/base%20dir/tenants/1/photos/*', '/base%20dir/tenants/1/*'])
     expect(await disk.publicUrl?.('a b.txt')).toBe('https://cdn.example.com/base%20dir/tenants/1/a%20b.txt')
   })
 })
