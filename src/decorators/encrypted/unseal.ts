@@ -4,8 +4,17 @@
  */
 import { wrongLength } from '../../content.ts'
 import { IntegrityError } from '../../errors.ts'
+import { inviteCollection } from '../../minor-collections.ts'
 import type { FileCipher, OpenedFile } from './file-format.ts'
 import { ciphertextStart, plaintextStart, segmentAt, segmentCount, TAG_BYTES } from './segments.ts'
+
+/**
+ * What `inviteCollection` is told: plaintext and ciphertext die together. A stream keeps many small segments waiting, which are old by
+ * the time they are read. Measured over 4 GiB: 90 to 110 MiB without it.
+ */
+const SMALL_SEGMENT = 128 * 1024
+const OF_SMALL = 12 * 1024
+const OF_LARGE = 24 * 1024
 
 /** A range of a file whose plaintext has `size` bytes; `end` is exclusive. */
 export interface Span {
@@ -68,6 +77,7 @@ function segmentOpener({ ciphers }: OpenedFile): (index: number, last: boolean, 
       const plaintext = openSegment(cipher.open(index, last), segment)
       if (plaintext === undefined) continue
       fitting = [cipher]
+      inviteCollection(segment.byteLength, segment.byteLength > SMALL_SEGMENT ? OF_LARGE : OF_SMALL)
       return plaintext
     }
     throw new IntegrityError(
