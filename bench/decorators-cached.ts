@@ -2,7 +2,7 @@
  * What a cache saves, and what a layer costs: hits in memory and in Redis beside an origin that takes 5 ms, a hit in Redis beside a
  * bare round trip, and a decorator that does nothing. Sides take turns; medians of the rounds.
  *
- *   node bench/decorators.ts cached     prints Markdown; needs redis-server, or STOWAGE_TEST_REDIS_URL
+ *   node bench/decorators-cached.ts      prints Markdown; needs redis-server, or STOWAGE_TEST_REDIS_URL; BENCH_ROUNDS=7
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
@@ -47,7 +47,7 @@ async function filled(options: CachedOptions, inner: Driver): Promise<CachedDriv
   return cache
 }
 
-export async function benchCached(): Promise<string> {
+async function bench(): Promise<string> {
   const memory = new MemoryDriver()
   await memory.write('a', toContent(CONTENT), {})
   const origin = faulty(memory, { first: 0, latencyMs: 5 })
@@ -114,3 +114,5 @@ function report(times: ReadonlyMap<string, number>): string {
     `and a decorator that does nothing costs ${(of('stat, no-op(memory driver)') - of('stat, memory driver')).toFixed(2)} µs per operation.`,
   ].join('\n')
 }
+
+console.log(await bench())

@@ -1,12 +1,15 @@
 /**
- * The decorators beside what they wrap and beside other tools.
+ * The decorators beside what they wrap and beside other tools, each part in a process of its own.
  *
- *   node bench/decorators.ts [cached] [encrypted]     prints Markdown; all parts when none is named
+ *   npm ci --prefix bench && npm run build && node bench/decorators.ts [cached] [encrypted]      prints Markdown; all parts when none is named
  */
-import { benchCached } from './decorators-cached.ts'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 
-const PARTS: Readonly<Record<string, () => Promise<string>>> = { cached: benchCached }
-const wanted = process.argv.slice(2)
-for (const [name, run] of Object.entries(PARTS)) {
-  if (wanted.length === 0 || wanted.includes(name)) console.log(`## ${name}\n\n${await run()}\n`)
+const PARTS = ['cached', 'encrypted']
+const named = process.argv.slice(2)
+for (const part of PARTS.filter((name) => named.length === 0 || named.includes(name))) {
+  console.log(`\n## ${part}\n`)
+  const { status } = spawnSync(process.execPath, [join(import.meta.dirname, `decorators-${part}.ts`)], { stdio: 'inherit' })
+  if (status !== 0) process.exitCode = 1
 }

@@ -60,7 +60,7 @@ export class RedisStore implements CacheStore {
     try {
       const redis = await this.#redis()
       const [epoch, bytes] = await getBoth(redis, this.#epochKey(), this.#keys(path)[wanted])
-      const found = epoch === null || bytes === null ? undefined : decodeEntry(bytes, await this.#epochOf(String(epoch)))
+      const found = epoch === null || bytes === null ? undefined : decodeEntry(bytes, await this.#epochOf(epoch))
       if (found !== undefined && watch !== undefined) this.#local?.store(path, found, watch)
       return found
     } finally {
@@ -209,13 +209,13 @@ async function connected(redis: Redis): Promise<void> {
 }
 
 /** The epoch and an entry, in one packet where one server has both. */
-async function getBoth(redis: Redis, epochKey: string, key: string): Promise<readonly [epoch: unknown, bytes: Buffer | null]> {
+async function getBoth(redis: Redis, epochKey: string, key: string): Promise<readonly [epoch: string | null, bytes: Buffer | null]> {
   if (redis.isCluster) return Promise.all([redis.hget(epochKey, 'v'), redis.getBuffer(key)])
   const replies = (await redis.pipeline().hget(epochKey, 'v').getBuffer(key).exec()) ?? []
   const [[, epoch] = [], [, bytes] = []] = replies
   const failure = replies.find(([error]) => error !== null)?.[0]
   if (failure) throw failure
-  return [epoch ?? null, (bytes as Buffer | null | undefined) ?? null]
+  return [epoch as string | null, bytes as Buffer | null]
 }
 
 /** A name of the server's own, new whenever it starts; none where it does not tell, or where there are several. */
