@@ -15,14 +15,15 @@ export async function* sealed(source: AsyncIterable<Uint8Array>, file: NewFile):
     let offset = 0
     for (; stagedBytes + chunk.byteLength - offset > capacity(file, index); index++) {
       const taken = capacity(file, index) - stagedBytes
-      yield* sealSegment(file, { index, last: false, parts: [staged.subarray(0, stagedBytes), chunk.subarray(offset, offset + taken)] })
+      const parts = [staged.subarray(0, stagedBytes), chunk.subarray(offset, offset + taken)]
+      for (const piece of sealSegment(file, { index, last: false, parts })) yield piece // yield* would wait twice for each
       offset += taken
       stagedBytes = 0
     }
     staged.set(chunk.subarray(offset), stagedBytes)
     stagedBytes += chunk.byteLength - offset
   }
-  yield* sealSegment(file, { index, last: true, parts: [staged.subarray(0, stagedBytes)] })
+  for (const piece of sealSegment(file, { index, last: true, parts: [staged.subarray(0, stagedBytes)] })) yield piece
 }
 
 /** The whole file at once. */

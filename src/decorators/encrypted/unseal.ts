@@ -53,7 +53,8 @@ export async function* unsealed(stored: AsyncIterable<Uint8Array>, file: OpenedF
         stagedBytes === 0 ? chunk.subarray(offset, offset + bytes) : fill(staged, stagedBytes, chunk.subarray(offset, offset + missing))
       offset += missing
       stagedBytes = 0
-      yield* within(open(index, index === count - 1, segment), plaintextStart(layout, index), span)
+      const part = within(open(index, index === count - 1, segment), plaintextStart(layout, index), span)
+      if (part.byteLength > 0) yield part
       index++
     }
     if (index <= last) {
@@ -100,10 +101,10 @@ function openSegment(opening: ReturnType<FileCipher['open']>, segment: Uint8Arra
 }
 
 /** The part of a segment that is in the range. */
-function* within(plaintext: Uint8Array, at: number, { start, end }: Span): Generator<Uint8Array> {
+function within(plaintext: Uint8Array, at: number, { start, end }: Span): Uint8Array {
   const from = Math.max(0, start - at)
   const to = Math.min(plaintext.byteLength, end - at)
-  if (from < to) yield from === 0 && to === plaintext.byteLength ? plaintext : plaintext.subarray(from, to)
+  return from === 0 && to === plaintext.byteLength ? plaintext : plaintext.subarray(from, Math.max(from, to))
 }
 
 function segmentBytes({ layout }: OpenedFile, index: number, size: number): number {
