@@ -36,7 +36,7 @@ export {
   wrapNewKey,
 } from './decorators/encrypted/key-providers.ts'
 export { generateKey } from './decorators/encrypted/keys.ts'
-export type { RewrapResult } from './decorators/encrypted/rewrap.ts'
+export type { RewrapOptions, RewrapResult } from './decorators/encrypted/rewrap.ts'
 export { type FallbackDriver, type FallbackOptions, fallback } from './decorators/fallback/fallback.ts'
 export type { LogFields, Logger } from './decorators/log-line.ts'
 export { logged, type LoggedOptions } from './decorators/logged.ts'

@@ -1,4 +1,4 @@
-/** Encryption over a local disk, with URLs of our own. Without them, and in a stack of five: tests/heavy/encrypted-local.test.ts. */
+/** Encryption over a local disk, with URLs of our own. Without them, and in a stack of five: tests/heavy/conformance/encrypted-local.test.ts. */
 import { encrypted } from '../../src/decorators/encrypted/encrypted.ts'
 import { generateKey } from '../../src/decorators/encrypted/keys.ts'
 import { served } from '../../src/decorators/served.ts'

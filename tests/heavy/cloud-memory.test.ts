@@ -13,7 +13,7 @@ const WARM_UP = `
 await driver.write('small', toContent('small'), {})
 await collect((await driver.read('small', {})).body)
 async function* buffers() { for (let n = 0; n < 8_192; n++) yield Buffer.alloc(65_536, n) }
-for await (const chunk of toReadable(buffers())) if (chunk.byteLength !== 65_536) throw new Error('cut')
+for await (const _ of toReadable(buffers()));
 `
 
 describe('memory', () => {

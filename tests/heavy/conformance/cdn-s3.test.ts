@@ -2,7 +2,7 @@ import { cdn } from '../../../src/decorators/cdn/cdn.ts'
 import { describeDriver } from '../../../src/testing/conformance/index.ts'
 import { NO_CONDITIONS_ON_COMPLETE } from '../../support/stores/s3-exceptions.ts'
 import { makeS3 } from '../../support/stores/s3-store.ts'
-import { acceptingPurger } from '../unit/cdn/purge-servers.ts'
+import { acceptingPurger } from '../../unit/cdn/purge-servers.ts'
 
 const make = async () => {
   const { driver, remove, ...store } = await makeS3()

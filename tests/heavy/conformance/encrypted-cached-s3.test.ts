@@ -1,10 +1,10 @@
 /** The kit over encryption and a cache on S3. */
-import { cached } from '../../src/decorators/cached/cached.ts'
-import { encrypted } from '../../src/decorators/encrypted/encrypted.ts'
-import { generateKey } from '../../src/decorators/encrypted/keys.ts'
-import type { Decorator } from '../../src/driver.ts'
-import { describeDriver } from '../../src/testing/conformance/index.ts'
-import { makeS3 } from '../support/stores/s3-store.ts'
+import { cached } from '../../../src/decorators/cached/cached.ts'
+import { encrypted } from '../../../src/decorators/encrypted/encrypted.ts'
+import { generateKey } from '../../../src/decorators/encrypted/keys.ts'
+import type { Decorator } from '../../../src/driver.ts'
+import { describeDriver } from '../../../src/testing/conformance/index.ts'
+import { makeS3 } from '../../support/stores/s3-store.ts'
 
 const key = generateKey()
 const decorators: readonly Decorator[] = [encrypted({ key }), cached({ plaintextCache: true })]

@@ -1,14 +1,14 @@
 /** The kit over encryption on a local disk, alone and in a stack of five. The store beneath is looked at for litter and descriptors. */
-import { encrypted } from '../../src/decorators/encrypted/encrypted.ts'
-import { generateKey } from '../../src/decorators/encrypted/keys.ts'
-import { logged } from '../../src/decorators/logged.ts'
-import { retrying } from '../../src/decorators/retrying.ts'
-import { scoped } from '../../src/decorators/scoped.ts'
-import { throttled } from '../../src/decorators/throttled.ts'
-import type { Decorator } from '../../src/driver.ts'
-import { describeDriver } from '../../src/testing/conformance/index.ts'
-import type { TestStore } from '../../src/testing/conformance/subject.ts'
-import { makeLocal } from '../support/local-store.ts'
+import { encrypted } from '../../../src/decorators/encrypted/encrypted.ts'
+import { generateKey } from '../../../src/decorators/encrypted/keys.ts'
+import { logged } from '../../../src/decorators/logged.ts'
+import { retrying } from '../../../src/decorators/retrying.ts'
+import { scoped } from '../../../src/decorators/scoped.ts'
+import { throttled } from '../../../src/decorators/throttled.ts'
+import type { Decorator } from '../../../src/driver.ts'
+import { describeDriver } from '../../../src/testing/conformance/index.ts'
+import type { TestStore } from '../../../src/testing/conformance/subject.ts'
+import { makeLocal } from '../../support/local-store.ts'
 
 const key = generateKey()
 const five: readonly Decorator[] = [

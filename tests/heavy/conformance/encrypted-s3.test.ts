@@ -1,8 +1,8 @@
 /** The kit over encryption on S3. With a cache: encrypted-cached-s3.test.ts, encrypted-over-cache.test.ts. */
-import { encrypted } from '../../src/decorators/encrypted/encrypted.ts'
-import { generateKey } from '../../src/decorators/encrypted/keys.ts'
-import { describeDriver } from '../../src/testing/conformance/index.ts'
-import { makeS3 } from '../support/stores/s3-store.ts'
+import { encrypted } from '../../../src/decorators/encrypted/encrypted.ts'
+import { generateKey } from '../../../src/decorators/encrypted/keys.ts'
+import { describeDriver } from '../../../src/testing/conformance/index.ts'
+import { makeS3 } from '../../support/stores/s3-store.ts'
 
 const key = generateKey()
 
