@@ -8,7 +8,7 @@
  * another, so that bodies which nobody reads on never stop the disk. Above `poolSize + 8` connections, or when the server takes no
  * more, the body that has waited longest for its reader gives its own up; it goes on at the same byte when it is read again.
  *
- * A connection that turns out dead is replaced, once, for what may be done twice.
+ * What a connection died of is done again on another, once, if it may be done twice.
  */
 import type * as BasicFtp from 'basic-ftp'
 import { isStorageError } from '../../errors.ts'
@@ -69,11 +69,10 @@ export class Pool {
     const held = new Held(this)
     try {
       const session = await held.session(signal)
-      const stale = session.used
       try {
         return await act(held)
       } catch (error) {
-        if (!stale || !isLost(error) || !session.closed || !repeatable()) throw error
+        if (!isLost(error) || !session.closed || !repeatable()) throw error
         this.#dropIdle() // opened before the one that died, most likely gone as well
         return await act(held)
       }

@@ -17,8 +17,6 @@ export class Session {
   readonly dialect: Dialect
   /** Reads what LIST sends, in whichever format. */
   readonly parseList: BasicFtp.RawListParser
-  /** Whether it has served before: the server may have closed it meanwhile. */
-  used = false
   idleSince = 0
   /** Which of the pool's lives it belongs to: after a `close` the ones from before are not used again. */
   generation = 0
@@ -96,7 +94,6 @@ export class Session {
 
   /** While nobody uses it, it does not keep the process alive. */
   rest(): void {
-    this.used = true
     this.idleSince = Date.now()
     this.#control.socket.unref()
   }
