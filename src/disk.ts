@@ -345,7 +345,9 @@ export abstract class Filesystem {
     return this.#run('makeDirectory', path, options, async ({ driver, mount, path, signal }) => {
       if (options.visibility !== undefined) judge.judgeVisibility(options.visibility)
       if (judge.isReadOnly(driver)) throw new ReadOnlyError()
-      if (path !== '') await driver.directories?.create(path, { visibility: options.visibility ?? mount.visibility, signal })
+      if (driver.directories === undefined)
+        await driver.list(path, { limit: 1, stat: false, signal }) // there is nothing to make, but the store may be wrong
+      else if (path !== '') await driver.directories.create(path, { visibility: options.visibility ?? mount.visibility, signal })
     })
   }
 

@@ -170,7 +170,9 @@ export function isReadOnly(driver: Driver): boolean {
 }
 
 export function noVisibility(): UnsupportedError {
-  return new UnsupportedError('this store has no visibility of single files: leave it out (on S3, acl: true turns ACLs on)')
+  return new UnsupportedError(
+    'this store has no visibility of single files: leave it out (with ACLs it has: acl: true on S3, uniformAccess: false on Google Cloud Storage)',
+  )
 }
 
 /** @throws InvalidArgumentError for anything but `public` and `private` */

@@ -10,7 +10,7 @@ import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asBuffer } from '../../content.ts'
 import type { CallOptions } from '../../driver.ts'
-import { isNotFound, isStorageError } from '../../errors.ts'
+import { isNotFound, isStorageError, UnavailableError } from '../../errors.ts'
 import type { S3Connection } from './client.ts'
 import { isConditional, isUndone } from './conditions.ts'
 import type {
@@ -137,7 +137,9 @@ export class SdkRequests implements S3Requests {
       ...checksumInput(options.checksum, this.#settings),
       Body: asBuffer(bytes),
     }
-    return writtenOf(await this.#write(({ sdk }) => new sdk.PutObjectCommand(input), options))
+    const written = writtenOf(await this.#write(({ sdk }) => new sdk.PutObjectCommand(input), options))
+    if (written.etag === undefined) throw noStore()
+    return written
   }
 
   async delete(key: string, { versionId, signal }: VersionRequest): Promise<void> {
@@ -162,6 +164,7 @@ export class SdkRequests implements S3Requests {
       EncodingType: 'url', // a key with a control character would make the answer unreadable
     }
     const output = await this.#send(({ sdk }) => new sdk.ListObjectsV2Command(input), signal)
+    if (output.Name === undefined && output.KeyCount === undefined && output.IsTruncated === undefined) throw noStore()
     const decode = output.EncodingType === 'url' ? unescaped : (text: string) => text
     return {
       objects: (output.Contents ?? []).map(({ Key = '', Size = 0, LastModified, ETag }) => ({
@@ -334,4 +337,9 @@ export class SdkRequests implements S3Requests {
     if (handler === undefined) handlers.set(command.constructor, (handler = resolve()))
     return handler
   }
+}
+
+/** Something answered as if all were well, and was no store: a console, a proxy, a page for people who log in. */
+function noStore(): UnavailableError {
+  return new UnavailableError('the answer is not that of an S3 API: look at "endpoint"', { retryable: false })
 }

@@ -140,7 +140,7 @@ export function settingsOf(options: S3DriverOptions, env: Environment = process.
     features: profile.features,
     bucket: options.bucket,
     ...places(options, profile, endpoint),
-    pathStyle: options.pathStyle ?? profile.pathStyle,
+    pathStyle: options.pathStyle ?? (profile.pathStyle || isLocalhost(endpoint)),
     acl: options.acl ?? false,
     storageClass: profile.features.storageClasses ? options.storageClass : undefined,
     ...encryption(options, profile),
@@ -155,6 +155,11 @@ export function settingsOf(options: S3DriverOptions, env: Environment = process.
     tls: options.tls,
     client: options.client,
   }
+}
+
+/** Names below `localhost` are known to few machines. */
+function isLocalhost(endpoint: string | undefined): boolean {
+  return endpoint !== undefined && new URL(endpoint).hostname === 'localhost'
 }
 
 const NEEDS = {
