@@ -49,7 +49,7 @@ describe('a download that breaks', () => {
 
   it.each([
     ['timeoutMs', { timeoutMs: 400 }, {}],
-    ['the time that the server may keep silent', {}, { responseTimeoutMs: 400 }],
+    ['the time that the server may keep silent', {}, { responseTimeoutMs: 2_000 }],
   ])('does not hang when nothing more comes: %s', async (_limit, limits, options) => {
     const { disk, proxy } = await faultyDisk(options)
     await disk.put('a.bin', LARGE)
@@ -139,7 +139,7 @@ describe('an upload that breaks', () => {
 
 describe('a server that does not answer', () => {
   it.each(['MLST', 'STOR', 'RNTO', 'RETR'])('ends in a timeout: %s', async (verb) => {
-    const { disk, proxy } = await faultyDisk({ responseTimeoutMs: 400 })
+    const { disk, proxy } = await faultyDisk({ responseTimeoutMs: 2_000 })
     await disk.put('a.txt', 'old')
     proxy.injectSilence(new RegExp(`^${verb} `))
     const call = verb === 'MLST' || verb === 'RETR' ? disk.text('a.txt') : disk.put('a.txt', 'new')
@@ -148,7 +148,7 @@ describe('a server that does not answer', () => {
   })
 
   it('ends in a timeout while it is being connected to', async () => {
-    const { disk, proxy } = await faultyDisk({ responseTimeoutMs: 400 })
+    const { disk, proxy } = await faultyDisk({ responseTimeoutMs: 2_000 })
     proxy.injectSilence(/^USER /)
     expect(codeOf(await rejectionOf(disk.exists('a.txt')))).toBe('timeout')
     expect(await disk.exists('a.txt')).toBe(false)
