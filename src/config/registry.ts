@@ -144,12 +144,12 @@ const DEFINITIONS: { readonly [Name in keyof BuiltInConfigs]: Omit<DriverDefinit
   fallback: {
     required: ['disk', 'fallbacks'],
     build: ({ disk, fallbacks, promote }: BuildConfig<'fallback'>, { resolve }) =>
-      fallback({ fallbacks: fallbacks.map((other) => resolve(other as DiskReference)), promote })(resolve(disk)),
+      fallback({ fallbacks: fallbacks.map((other) => resolve(other)), promote })(resolve(disk)),
   },
   mirrored: {
     required: ['disk', 'mirrors'],
     build: ({ disk, mirrors, mode }: BuildConfig<'mirrored'>, { resolve }) =>
-      mirrored({ mirrors: mirrors.map((other) => resolve(other as DiskReference)), mode })(resolve(disk)),
+      mirrored({ mirrors: mirrors.map((other) => resolve(other)), mode })(resolve(disk)),
   },
 }
 

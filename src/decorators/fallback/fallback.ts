@@ -6,7 +6,7 @@
  * Fallbacks are only ever read. What is deleted or moved away stays away, because the primary remembers it (tombstones.ts). A primary
  * that cannot be reached is an error, never an older file. With `promote` a whole file that is read is brought to the primary first.
  */
-import type { Decorator, Driver, Supports } from '../../driver.ts'
+import type { Decorator, Driver, MultipartAbility, Supports } from '../../driver.ts'
 import { ConfigurationError } from '../../errors.ts'
 import { bring, checkAbsent, copy, move, remove, write } from './changes.ts'
 import { directoriesOf, publicUrlOf, read, signWith, stat, visibilityOf } from './lookups.ts'
@@ -52,16 +52,7 @@ function fallbackDriver(union: Union, promotes: boolean): FallbackDriver {
     ),
     visibility: visibility && visibilityOf(union, visibility),
     directories: directories && directoriesOf(union, directories, () => driver),
-    multipart: multipart && {
-      create: (path, options) => multipart.create(checkPath(path), options),
-      part: (path, uploadId, number, content, options) => multipart.part(path, uploadId, number, content, options),
-      list: (path, uploadId, options) => multipart.list(path, uploadId, options),
-      complete: async (path, uploadId, parts, options) => {
-        await checkAbsent(union, path, options)
-        return multipart.complete(path, uploadId, parts, options)
-      },
-      abort: (path, uploadId, options) => multipart.abort(path, uploadId, options),
-    },
+    multipart: multipart && multipartOf(union, multipart),
     append:
       append &&
       (async (path, content, options) => {
@@ -81,6 +72,19 @@ function fallbackDriver(union: Union, promotes: boolean): FallbackDriver {
     close: () => Promise.resolve(), // It has opened nothing.
   }
   return driver
+}
+
+function multipartOf(union: Union, primary: MultipartAbility): MultipartAbility {
+  return {
+    create: (path, options) => primary.create(checkPath(path), options),
+    part: (path, uploadId, number, content, options) => primary.part(path, uploadId, number, content, options),
+    list: (path, uploadId, options) => primary.list(path, uploadId, options),
+    complete: async (path, uploadId, parts, options) => {
+      await checkAbsent(union, path, options)
+      return primary.complete(path, uploadId, parts, options)
+    },
+    abort: (path, uploadId, options) => primary.abort(path, uploadId, options),
+  }
 }
 
 function supported(primary: Supports, fallbacks: readonly Supports[]): Supports {

@@ -87,7 +87,7 @@ describe('built-in drivers', () => {
     ['scoped', { prefix: 'a' }],
     ['read-only', {}],
   ])('%s stands on another disk', (driver, keys) => {
-    expect(built({ driver, disk: 'other', ...keys } as DiskConfig).inner[0]).toBe(inner)
+    expect(built({ driver, disk: 'other', ...keys }).inner[0]).toBe(inner)
   })
 
   it('are all named', () => {

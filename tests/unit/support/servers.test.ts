@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from '@jest/globals'
+import { clamd } from '../../support/servers/clamd.ts'
 import { find } from '../../support/servers/processes.ts'
 import { redisServer, say } from '../../support/servers/redis-server.ts'
 
@@ -32,7 +33,22 @@ afterEach(() => {
   process.env = { ...variables }
 })
 
+/** What clamd says of a stream (INSTREAM: chunks, each after its length, the last one empty). */
+async function scanned(port: number, content: Uint8Array): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  const [length, end] = [Buffer.alloc(4), Buffer.alloc(4)]
+  length.writeUInt32BE(content.byteLength)
+  socket.end(Buffer.concat([Buffer.from('zINSTREAM\0'), length, content, end]))
+  return Buffer.concat(await socket.toArray()).toString()
+}
+
 describe('the servers of a test run', () => {
+  it('find the EICAR test file, and nothing where nothing is', async () => {
+    const { port, eicarHex } = await clamd()
+    await expect(scanned(port, Buffer.from(eicarHex, 'hex'))).resolves.toContain('FOUND')
+    await expect(scanned(port, Buffer.from('harmless'))).resolves.toBe('stream: OK\0')
+  })
+
   it('are started once, however many ask', async () => {
     const [first, second] = await Promise.all([redisServer(), redisServer()])
     expect(second).toEqual(first)
