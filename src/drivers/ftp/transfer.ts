@@ -5,6 +5,7 @@
  * `abandon` gives up a transfer in the middle and keeps the control connection, if the server comes along within a moment.
  */
 import type { Socket } from 'node:net'
+import { inviteCollection, OF_SOCKETS } from '../../minor-collections.ts'
 import { type Begun, type Control, type Reply } from './control.ts'
 import { type DataConnection, type DataRoute, openData } from './data-connection.ts'
 import { isRefused, LostError } from './ftp-errors.ts'
@@ -71,7 +72,10 @@ export class Transfer {
     this.#chunks ??= this.#socket.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]()
     const chunks = this.#chunks
     const { done, value } = await this.#control.bounded(() => this.#unlessAborted(chunks.next()))
-    if (!done) return value
+    if (!done) {
+      inviteCollection(value.byteLength, OF_SOCKETS)
+      return value
+    }
     await this.complete()
     return undefined
   }
@@ -79,6 +83,7 @@ export class Transfer {
   /** Waits until the bytes are on their way. */
   async write(chunk: Uint8Array): Promise<void> {
     if (this.#broken !== undefined) throw this.#broken.error
+    inviteCollection(chunk.byteLength, OF_SOCKETS)
     for (let start = 0; start < chunk.byteLength; start += SLICE_BYTES) {
       if (this.#socket.write(chunk.subarray(start, start + SLICE_BYTES))) continue
       await this.#control.bounded(() => this.unlessBroken(new Promise((resolve) => this.#socket.once('drain', resolve))))

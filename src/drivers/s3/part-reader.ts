@@ -1,4 +1,5 @@
 /** Cuts a stream into parts: chunks of whatever size go in, buffers that are full come out. */
+import { inviteCollection, OF_SOCKETS } from '../../minor-collections.ts'
 
 const FIRST_BYTES = 64 * 1024
 
@@ -45,6 +46,7 @@ export class PartReader {
       const { done, value } = await this.#next(signal)
       if (done === true) this.#ended = true
       else if (value.byteLength > 0) this.#rest = value
+      if (this.#rest !== undefined) inviteCollection(this.#rest.byteLength, OF_SOCKETS)
     }
     return this.#rest !== undefined
   }
