@@ -9,6 +9,8 @@ const config: Config = {
   globalSetup: '<rootDir>/tests/support/servers/global-setup.ts',
   globalTeardown: '<rootDir>/tests/support/servers/global-teardown.ts',
   transform: {},
+  // More than cores: many tests wait for servers.
+  maxWorkers: 3,
   // For a machine under load: no test waits this long, and none is about time.
   testTimeout: 30_000,
   collectCoverageFrom: ['src/**/*.ts', '!src/**/*.d.ts'],

@@ -11,14 +11,8 @@ const key = generateKey()
 let prefixes = 0
 
 describeDriver('cached(memory), in memory', () => cached()(memory()))
-describeDriver('cached(memory), on a disk', () => cached({ store: { driver: 'disk', disk: memory() } })(memory()))
 describeDriver('cached(memory), in Redis', async () => {
   const { url } = await redisServer()
   return cached({ store: { driver: 'redis', url, prefix: `kit-${process.pid}-${++prefixes}` } })(memory())
 })
-describeDriver('cached(memory), in Redis and memory', async () => {
-  const { url } = await redisServer()
-  return cached({ store: { driver: 'redis', url, prefix: `kit-near-${process.pid}-${++prefixes}`, memory: 1_000_000 } })(memory())
-})
-describeDriver('cached(encrypted(memory)), allowed to hold plaintext', () => cached({ plaintextCache: true })(encrypted({ key })(memory())))
 describeDriver('encrypted(cached(memory))', () => encrypted({ key })(cached()(memory())))

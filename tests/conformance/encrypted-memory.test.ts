@@ -6,8 +6,6 @@ import { describeDriver } from '../../src/testing/conformance/index.ts'
 const key = generateKey()
 const OPTIONS: Readonly<Record<string, EncryptedOptions>> = {
   'encrypted(memory)': { key },
-  'encrypted(memory), bound to paths': { keys: { k1: key }, bind: 'path' },
-  'encrypted(memory), while migrating, with a recovery stanza': { key, recovery: true, recover: true, passthrough: 'read' },
   'encrypted(memory), as Tink': { key, format: 'tink' },
 }
 

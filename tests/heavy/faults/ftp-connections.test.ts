@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals'
 import type { Disk } from '../../../src/disk.ts'
 import { codeOf, drained, rejectionOf } from '../../../src/testing/conformance/assertions.ts'
 import { proftpd } from '../../support/servers/proftpd.ts'
-import { diskOn, faultyDisk, type FtpDisk } from './ftp-disk.ts'
+import { diskOn, faultyDisk, type FtpDisk } from '../../unit/ftp/ftp-disk.ts'
 
 const LARGE = Buffer.alloc(3 * 1024 * 1024, 'abcdefgh')
 

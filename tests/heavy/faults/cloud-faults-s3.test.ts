@@ -1,6 +1,6 @@
-import { S3Driver } from '../../src/drivers/s3/s3-driver.ts'
-import { describeHttpFaults } from '../support/http-faults.ts'
-import { testBucket } from '../support/stores/s3-store.ts'
+import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
+import { describeHttpFaults } from '../../support/http-faults.ts'
+import { testBucket } from '../../support/stores/s3-store.ts'
 
 describeHttpFaults(
   'S3 behind a bad network',

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll } from '@jest/globals'
-import { GcsDriver } from '../../src/drivers/gcs/gcs-driver.ts'
-import { type GcsServer, startGcsServer } from '../support/gcs-server/gcs-server.ts'
-import { describeHttpFaults } from '../support/http-faults.ts'
+import { GcsDriver } from '../../../src/drivers/gcs/gcs-driver.ts'
+import { type GcsServer, startGcsServer } from '../../support/gcs-server/gcs-server.ts'
+import { describeHttpFaults } from '../../support/http-faults.ts'
 
 let server: GcsServer
 

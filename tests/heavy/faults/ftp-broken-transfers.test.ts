@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals'
 import { bytesFor, codeOf, drained, rejectionOf } from '../../../src/testing/conformance/assertions.ts'
 import { proftpd } from '../../support/servers/proftpd.ts'
 import { vsftpd } from '../../support/servers/vsftpd.ts'
-import { diskOn, faultyDisk } from './ftp-disk.ts'
+import { diskOn, faultyDisk } from '../../unit/ftp/ftp-disk.ts'
 
 const LARGE = bytesFor(2 * 1024 * 1024 + 7)
 

@@ -1,6 +1,6 @@
-import { AzureDriver } from '../../src/drivers/azure/azure-driver.ts'
-import { describeHttpFaults } from '../support/http-faults.ts'
-import { makeAzure, uncommitted } from '../support/stores/azure-store.ts'
+import { AzureDriver } from '../../../src/drivers/azure/azure-driver.ts'
+import { describeHttpFaults } from '../../support/http-faults.ts'
+import { makeAzure, uncommitted } from '../../support/stores/azure-store.ts'
 
 describeHttpFaults(
   'Azure behind a bad network',

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals'
 import { discard } from '../../../src/content.ts'
 import { bytesFor, drained } from '../../../src/testing/conformance/assertions.ts'
 import { slowDown } from '../../support/fault-proxy.ts'
-import { s3Fixture, until } from './s3-fixture.ts'
+import { s3Fixture, until } from '../../unit/s3/s3-fixture.ts'
 
 const s3 = s3Fixture()
 const MiB = 1024 * 1024
