@@ -9,6 +9,10 @@ import { nodesOf, parseSource, ROOT } from '../support/source-tree.ts'
 
 const ENTRIES = {
   stowage: ['Storage', 'StorageManager', 'Disk', 'defineConfig', 'env', 'configFromEnv', 'loadConfig', 'scoped', 'FileNotFoundError'],
+  'stowage/drivers/gcs': ['GcsDriver'],
+  'stowage/drivers/s3': ['S3Driver'],
+  'stowage/drivers/azure': ['AzureDriver'],
+  'stowage/drivers/ftp': ['FtpDriver'],
   'stowage/drivers/local': ['LocalDriver'],
   'stowage/drivers/memory': ['MemoryDriver'],
   'stowage/testing': ['FakeDisk', 'faulty', 'fakeFile', 'describeDriver', 'matchers'],

@@ -136,7 +136,7 @@ describe('a configured manager', () => {
   it('tells of an unknown driver and of missing keys at the first use only', async () => {
     storage.configure({
       default: 'ok',
-      disks: { ok: { driver: 'memory' }, odd: own({ driver: 'odd' }), bare: own({ driver: 'local' }), s3: { driver: 's3', bucket: 'b' } },
+      disks: { ok: { driver: 'memory' }, odd: own({ driver: 'odd' }), bare: own({ driver: 'local' }), s3: own({ driver: 's3' }) },
     })
     await storage.put('x', 'y')
     for (const name of ['odd', 'bare', 's3']) {
