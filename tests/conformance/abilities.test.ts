@@ -4,7 +4,9 @@ import { encrypted } from '../../src/decorators/encrypted/encrypted.ts'
 import { generateKey } from '../../src/decorators/encrypted/keys.ts'
 import { cdn } from '../../src/decorators/cdn/cdn.ts'
 import { cached } from '../../src/decorators/cached/cached.ts'
+import { fallback } from '../../src/decorators/fallback/fallback.ts'
 import { logged } from '../../src/decorators/logged.ts'
+import { mirrored } from '../../src/decorators/mirrored/mirrored.ts'
 import { readOnly } from '../../src/decorators/read-only.ts'
 import { retrying } from '../../src/decorators/retrying.ts'
 import { scoped } from '../../src/decorators/scoped.ts'
@@ -94,6 +96,16 @@ const TABLE: readonly (readonly [stack: string, driver: Driver, abilities: strin
   ['cached(memory)', stack(memory(), cached()), MEMORY],
   ['cached(s3, local)', stack(s3(), cached({ store: { driver: 'disk', disk: local() } })), S3],
   ['cached(served(local))', stack(local(), url, cached({ store: { driver: 'redis' } })), `${LOCAL} ${URLS}`],
+  [
+    'fallback(memory, local)',
+    stack(memory(), fallback({ fallbacks: [local()] })),
+    'visibility directories multipart append ifAbsent ifMatch rangedRead metadata',
+  ],
+  [
+    'mirrored(memory, local)',
+    stack(memory(), mirrored({ mirrors: [local()] })),
+    'visibility directories ifAbsent ifMatch rangedRead metadata',
+  ],
   ['fake', new FakeDisk().driver, `${MEMORY} ${URLS}`],
 ]
 
