@@ -72,6 +72,19 @@ describe('the packed package', () => {
     expect(await script('require.cjs', required)).toEqual(expect.arrayContaining(exported))
   })
 
+  it('names the package that a cache in Redis needs', async () => {
+    const code = `
+      import { Storage } from 'stowage'
+      Storage.configure({ disks: { fast: { driver: 'cached', disk: { driver: 'memory' }, store: { driver: 'redis' } } } })
+      const codes = []
+      for (const call of [() => Storage.get('a'), () => Storage.put('a', 'b')]) {
+        codes.push(await call().then(() => 'done', ({ code, message }) => [code, message.includes('npm install ioredis')]))
+      }
+      console.log(JSON.stringify(codes))`
+    const refused = ['configuration', true]
+    expect(await script('redis.mjs', code)).toEqual([refused, refused])
+  })
+
   it('is one module, imported or required', async () => {
     const code = `
       import { createRequire } from 'node:module'

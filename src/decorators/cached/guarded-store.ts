@@ -4,7 +4,7 @@
  *
  *   up ──5 failures──▶ down (reads are misses, writes are remembered) ──10 s──▶ one attempt ──▶ tell what is owed ──▶ up
  */
-import { UnavailableError } from '../../errors.ts'
+import { isStorageError, UnavailableError } from '../../errors.ts'
 import type { CacheCounts, CacheStore, Ticket, Token, Wanted } from './cache-store.ts'
 import { type Debt, Debts } from './debts.ts'
 import type { CacheEntry } from './entry.ts'
@@ -165,7 +165,8 @@ export class GuardedStore implements CacheStore {
       const answer = await within((this.#options.budgetMs ?? BUDGET_MS) * budgets, call)
       this.#failures = 0
       return answer
-    } catch {
+    } catch (error) {
+      if (isStorageError(error) && error.code === 'configuration') throw error // a package that is not installed comes by no waiting
       const { downMs = DOWN_MS, counts, now } = this.#options
       counts.errors++
       this.#failures++
