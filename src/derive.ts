@@ -168,7 +168,8 @@ export function sortKey(entry: Entry): string {
   return entry.type === 'file' ? entry.path : `${entry.path}/`
 }
 
-function laterOf(a: string | undefined, b: string | undefined): string | undefined {
+/** Of two places in a listing the one that comes later; undefined is before everything. */
+export function laterOf(a: string | undefined, b: string | undefined): string | undefined {
   if (a === undefined || b === undefined) return a ?? b
   return compareUtf8(a, b) > 0 ? a : b
 }

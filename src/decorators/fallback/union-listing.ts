@@ -2,7 +2,7 @@
  * One listing over several disks: each name once, in order, the primary's where it has it. What was deleted is not shown, and neither
  * is a directory that only fallbacks have when nothing in it is left. The cursor is the last place that was looked at.
  */
-import { PAGE_ENTRIES, sortKey } from '../../derive.ts'
+import { laterOf, PAGE_ENTRIES, sortKey } from '../../derive.ts'
 import type { CallOptions, Driver, Entry, ListOptions, Page } from '../../driver.ts'
 import { compareUtf8 } from '../../path.ts'
 import { TOMBSTONES, type Tombstones } from './tombstones.ts'
@@ -87,9 +87,4 @@ export async function hasFiles({ fallbacks, tombstones }: Union, directory: stri
     if (!sawFile && (await fallback.directories?.exists(directory, { signal })) === true) return true
   }
   return false
-}
-
-function laterOf(a: string | undefined, b: string | undefined): string | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  return compareUtf8(a, b) > 0 ? a : b
 }

@@ -7,7 +7,7 @@
  * While a caller works on a page, the next one is already asked for: see read-ahead.ts. A key that no path can name, such as `a//b`,
  * is not listed: no method could reach it.
  */
-import { pageOf } from '../../derive.ts'
+import { laterOf, pageOf } from '../../derive.ts'
 import type { Entry, ListOptions, Page } from '../../driver.ts'
 import { compareUtf8, directoryPrefix, normalizePath } from '../../path.ts'
 import type { KeyPage, ListedObject } from './requests.ts'
@@ -73,9 +73,4 @@ function isPath(key: string): boolean {
 
 function lastOf({ objects, prefixes }: KeyPage): string | undefined {
   return laterOf(objects.at(-1)?.key, prefixes.at(-1))
-}
-
-function laterOf(a: string | undefined, b: string | undefined): string | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  return compareUtf8(a, b) > 0 ? a : b
 }
