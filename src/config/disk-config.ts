@@ -186,6 +186,15 @@ export interface S3Config {
   accelerate?: Flag
   /** How TLS is checked: a certificate authority of one's own, client certificates. */
   tls?: ConnectionOptions
+  /** An agent of Node's `http` or `https` that makes the connections: through a proxy, say. It is not closed. Default: the disk's own. */
+  agent?: object
+  /**
+   * Who moves the bytes: `lean` signs and sends by itself, `sdk` leaves it to @aws-sdk/client-s3, which does everything else either way.
+   * Default: `lean`; `sdk` with a `client`, with `retryMode: 'adaptive'`, and for access points and directory buckets.
+   */
+  transport?: 'lean' | 'sdk'
+  /** Whether the SHA-256 of what is sent is signed by `lean`. Default: false over TLS, which protects it already; else true. */
+  signPayload?: Flag
   /** An `S3Client` that was made elsewhere, instead of the keys that make one. It is not closed. */
   client?: object
 }

@@ -84,6 +84,9 @@ const S3: KeysOf<S3Config> = {
   socketTimeoutMs: count,
   accelerate: flag,
   tls: object,
+  agent: object,
+  transport: oneOf('lean', 'sdk'),
+  signPayload: flag,
   client: object,
 }
 

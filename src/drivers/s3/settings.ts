@@ -4,6 +4,7 @@
  *
  *   options ──▶ preset (endpoint, region, quirks) ──▶ judged ──▶ S3Settings
  */
+import type { Agent } from 'node:http'
 import type { ConnectionOptions } from 'node:tls'
 import { nodeCrypto } from '../../builtins.ts'
 import { ConfigurationError, quote } from '../../errors.ts'
@@ -63,6 +64,15 @@ export interface S3DriverOptions {
   readonly accelerate?: boolean | undefined
   /** How TLS is checked. */
   readonly tls?: ConnectionOptions | undefined
+  /** An agent of Node's `http` or `https` that makes the connections: through a proxy, say. It is not closed. Default: the disk's own. */
+  readonly agent?: object | undefined
+  /**
+   * Who moves the bytes: `lean` signs and sends by itself, `sdk` leaves it to @aws-sdk/client-s3, which does everything else either way.
+   * Default: `lean`; `sdk` with a `client`, with `retryMode: 'adaptive'`, and for access points and directory buckets.
+   */
+  readonly transport?: 'lean' | 'sdk' | undefined
+  /** Whether the SHA-256 of what is sent is signed by `lean`. Default: false over TLS, which protects it already; else true. */
+  readonly signPayload?: boolean | undefined
   /** An `S3Client` that was made elsewhere, instead of the keys that make one. It is not closed. */
   readonly client?: object | undefined
 }
@@ -107,6 +117,10 @@ export interface S3Settings {
   readonly accelerate: boolean
   readonly credentials: S3Credentials | undefined
   readonly tls: ConnectionOptions | undefined
+  readonly agent: Agent | undefined
+  readonly transport: 'lean' | 'sdk'
+  /** Undefined: without TLS. */
+  readonly signPayload: boolean | undefined
   readonly client: object | undefined
 }
 
@@ -135,6 +149,7 @@ export function settingsOf(options: S3DriverOptions, env: Environment = process.
     throw new ConfigurationError(NEEDS[options.preset])
   judgeAcl(options, profile)
   judgeAcceleration(options)
+  judgeAgent(options)
   return {
     name: profile.name,
     features: profile.features,
@@ -153,6 +168,9 @@ export function settingsOf(options: S3DriverOptions, env: Environment = process.
     accelerate: options.accelerate ?? false,
     credentials: credentialsOf(options),
     tls: options.tls,
+    agent: options.agent as Agent | undefined,
+    transport: transportOf(options),
+    signPayload: options.signPayload,
     client: options.client,
   }
 }
@@ -262,6 +280,26 @@ function encryption(
     throw new ConfigurationError('"sseCustomerKey" is 32 bytes in base64')
   const keyMd5 = nodeCrypto().createHash('md5').update(key).digest('base64')
   return { serverSideEncryption, kmsKeyId, sseCustomer: { algorithm: 'AES256', key: sseCustomerKey, keyMd5 } }
+}
+
+/** What only the SDK can do goes to it; asked for both, nobody could. */
+function transportOf({ transport, client, retryMode, bucket }: S3DriverOptions): 'lean' | 'sdk' {
+  const needsSdk = Object.entries({
+    '"client"': client !== undefined,
+    '"retryMode": "adaptive"': retryMode === 'adaptive',
+    'an access point': bucket.startsWith('arn:'),
+    'a directory bucket': bucket.endsWith('--x-s3'),
+  }).find(([, isSo]) => isSo)?.[0]
+  if (transport === 'lean' && needsSdk !== undefined) throw new ConfigurationError(`"transport" cannot be "lean": ${needsSdk} needs the SDK`)
+  return transport ?? (needsSdk === undefined ? 'lean' : 'sdk')
+}
+
+function judgeAgent({ agent, client, tls }: S3DriverOptions): void {
+  if (agent === undefined) return
+  if (client !== undefined) throw new ConfigurationError('"client" makes its own connections: leave out "agent"')
+  if (tls !== undefined) throw new ConfigurationError('"agent" makes the connections: give "tls" to it, as its options')
+  if (typeof agent !== 'object' || agent === null || !('addRequest' in agent))
+    throw new ConfigurationError('"agent" is not an agent of node:http or node:https')
 }
 
 type Amounts = 'partSize' | 'partConcurrency' | 'maxSockets' | 'retries' | 'connectTimeoutMs' | 'socketTimeoutMs'
