@@ -176,6 +176,11 @@ export function missingBucket(bucket: string, cause?: unknown): ConfigurationErr
   return new ConfigurationError(`there is no bucket ${quote(bucket)}: create it, or correct "bucket", "region" or "endpoint"`, { cause })
 }
 
+/** Something answered as if all were well, and was no store: a console, a proxy, a page for people who log in. */
+export function noStore(): UnavailableError {
+  return new UnavailableError('the answer is not that of an S3 API: look at "endpoint"', { retryable: false })
+}
+
 /** The error for one key of many, which has a code and no answer of its own. */
 export function errorOfCode(code: string, message: string | undefined): StorageError {
   const cause = Object.assign(new Error(message ?? code), { name: code, code })

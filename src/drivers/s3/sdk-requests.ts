@@ -10,7 +10,7 @@ import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asBuffer } from '../../content.ts'
 import type { CallOptions } from '../../driver.ts'
-import { isNotFound, isStorageError, UnavailableError } from '../../errors.ts'
+import { isNotFound, isStorageError } from '../../errors.ts'
 import type { S3Connection } from './client.ts'
 import { isConditional, isUndone } from './conditions.ts'
 import type {
@@ -33,7 +33,7 @@ import type {
   VersionRequest,
   Written,
 } from './requests.ts'
-import { errorOfCode, translated } from './s3-errors.ts'
+import { errorOfCode, noStore, translated } from './s3-errors.ts'
 import { api, type S3Api } from './sdk.ts'
 import {
   checksumInput,
@@ -337,9 +337,4 @@ export class SdkRequests implements S3Requests {
     if (handler === undefined) handlers.set(command.constructor, (handler = resolve()))
     return handler
   }
-}
-
-/** Something answered as if all were well, and was no store: a console, a proxy, a page for people who log in. */
-function noStore(): UnavailableError {
-  return new UnavailableError('the answer is not that of an S3 API: look at "endpoint"', { retryable: false })
 }
