@@ -20,6 +20,11 @@ export class ChunkDecoder {
     return this.#left <= 0 || (this.#left === Number.POSITIVE_INFINITY && this.#frames[0]?.done === true)
   }
 
+  /** What came after the last chunk, a line each. */
+  get trailers(): string {
+    return this.#frames.map(({ trailers }) => trailers).join('')
+  }
+
   push(bytes: Buffer): void {
     this.#left -= bytes.byteLength
     this.#unwrap(bytes, 0)
@@ -40,6 +45,7 @@ class Frames {
   /** After the data of a chunk comes an empty line; after the last chunk trailers and one. */
   #state: 'size' | 'data' | 'after' | 'trailers' = 'size'
   done = false
+  trailers = ''
 
   push(bytes: Buffer, data: (bytes: Buffer) => void): void {
     let at = 0
@@ -62,8 +68,10 @@ class Frames {
   }
 
   #take(line: string): void {
-    if (this.#state === 'trailers') this.done = line === ''
-    else if (this.#state === 'after') this.#state = 'size'
+    if (this.#state === 'trailers') {
+      this.done = line === ''
+      this.trailers += `${line}\n`
+    } else if (this.#state === 'after') this.#state = 'size'
     else {
       this.#dataLeft = Number.parseInt(line, 16)
       this.#state = this.#dataLeft === 0 ? 'trailers' : 'data'

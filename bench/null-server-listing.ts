@@ -1,7 +1,9 @@
 /** Pages of ListObjectsV2: of a prefix that ends in `n<count>` or `n<count>/` that many made-up objects, else the stored ones. Pages are made once. */
 
-const PAGES = new Map<string, string>()
+const PAGES = new Map<string, Buffer>()
 const MOST_PAGES = 1_000
+/** What a page depends on: clients that ask for the same in other words share it. */
+const ASKED = ['prefix', 'delimiter', 'start-after', 'max-keys', 'continuation-token', 'encoding-type']
 
 interface Keys {
   readonly total: number
@@ -10,15 +12,16 @@ interface Keys {
   from(index: number, most: number): readonly string[]
 }
 
-export function listPage(query: string, stored: readonly string[]): string {
+export function listPage(query: string, stored: readonly string[]): Buffer {
   const parameters = new URLSearchParams(query)
   const prefix = parameters.get('prefix') ?? ''
   const count = /(?:^|\/)n(\d+)\/?$/.exec(prefix)?.[1]
   if (count === undefined) return page(parameters, inOrder(stored, prefix))
-  const known = PAGES.get(query)
+  const asked = ASKED.map((name) => parameters.get(name) ?? '').join('\n')
+  const known = PAGES.get(asked)
   if (known !== undefined) return known
   const made = page(parameters, madeUp(prefix.replace(/\/?$/, '/'), Number(count)))
-  if (PAGES.size < MOST_PAGES) PAGES.set(query, made)
+  if (PAGES.size < MOST_PAGES) PAGES.set(asked, made)
   return made
 }
 
@@ -40,7 +43,7 @@ function madeUp(directory: string, total: number): Keys {
   }
 }
 
-function page(parameters: URLSearchParams, keys: Keys): string {
+function page(parameters: URLSearchParams, keys: Keys): Buffer {
   const prefix = parameters.get('prefix') ?? ''
   const delimiter = parameters.get('delimiter') ?? ''
   const after = parameters.get('start-after') ?? ''
@@ -60,7 +63,8 @@ function page(parameters: URLSearchParams, keys: Keys): string {
     }
   }
   const truncated = at < keys.total
-  return [
+  const text = [
+    '<?xml version="1.0" encoding="UTF-8"?>\n',
     '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>bench</Name>',
     `<Prefix>${encoded(prefix, parameters)}</Prefix><KeyCount>${contents.length + prefixes.size}</KeyCount><MaxKeys>${most}</MaxKeys>`,
     parameters.get('encoding-type') === 'url' ? '<EncodingType>url</EncodingType>' : '',
@@ -69,7 +73,8 @@ function page(parameters: URLSearchParams, keys: Keys): string {
     ...contents,
     ...Array.from(prefixes, (common) => `<CommonPrefixes><Prefix>${encoded(common, parameters)}</Prefix></CommonPrefixes>`),
     '</ListBucketResult>',
-  ].join('')
+  ]
+  return Buffer.from(text.join(''))
 }
 
 function item(key: string): string {
