@@ -2,7 +2,7 @@
  * Signed URLs and upload forms: AWS Signature Version 4 in the query, and POST policies. Computed here, with the credentials of the
  * SDK's client; nothing is asked of the store, so that signing thousands costs little.
  *
- *   key = HMAC(HMAC(HMAC(HMAC('AWS4' ‖ secret, date), region), 's3'), 'aws4_request')
+ *   key              as for headers: lean/signature.ts
  *   GET, HEAD, PUT   X-Amz-Signature = HMAC(key, 'AWS4-HMAC-SHA256' ‖ time ‖ scope ‖ SHA-256(canonical request))
  *   POST             X-Amz-Signature = HMAC(key, base64(policy))
  *
@@ -10,12 +10,22 @@
  * exactly what has to be sent. A URL dies with the credentials that signed it: with temporary ones, earlier than it says.
  * Amazon S3 API reference, "Authenticating Requests: Using Query Parameters" and "Creating a POST policy".
  */
-import { nodeCrypto } from '../../builtins.ts'
 import { contentTypeOf } from '../../content-type.ts'
 import type { SignedRequest, SignOptions } from '../../driver.ts'
 import { InvalidArgumentError, UnsupportedError } from '../../errors.ts'
-import { encodePath, encodeSegment } from '../../path.ts'
+import { encodePath } from '../../path.ts'
 import type { S3Connection } from './client.ts'
+import {
+  ALGORITHM,
+  canonicalHeaders,
+  encodeQuery,
+  requestSignature,
+  type SigningKey,
+  signatureOf,
+  signingKey,
+  timeOf,
+  UNSIGNED_PAYLOAD,
+} from './lean/signature.ts'
 import { encodeMetadata } from './metadata.ts'
 import { translated } from './s3-errors.ts'
 import { api } from './sdk.ts'
@@ -24,7 +34,6 @@ import { type BucketAddress, bucketAddress } from './urls.ts'
 
 const MAX_SECONDS = 7 * 24 * 60 * 60 // Amazon S3 API reference: X-Amz-Expires
 const MAX_POST_BYTES = 5 * 1024 ** 3 // Amazon S3 API reference, "POST Object"
-const ALGORITHM = 'AWS4-HMAC-SHA256'
 
 /** @throws InvalidArgumentError for more than seven days; UnsupportedError for what the store or the disk's encryption rules out */
 export async function presign(
@@ -59,19 +68,14 @@ interface Signer extends BucketAddress {
   readonly identity: S3Identity
   /** `20261121T140912Z` */
   readonly time: string
-  /** `20261121/eu-west-1/s3/aws4_request` */
-  readonly scope: string
+  readonly key: SigningKey
 }
 
 async function signerOf(connection: S3Connection, settings: S3Settings, now: Date): Promise<Signer> {
   const address = await bucketAddress(connection, settings)
-  const time = now.toISOString().replace(/[-:]|\.\d{3}/g, '')
-  return {
-    ...address,
-    identity: await identityOf(connection, settings),
-    time,
-    scope: `${time.slice(0, 8)}/${address.region}/s3/aws4_request`,
-  }
+  const time = timeOf(now)
+  const identity = await identityOf(connection, settings)
+  return { ...address, identity, time, key: signingKey(identity, time.slice(0, 8), address) }
 }
 
 async function identityOf(connection: S3Connection, { credentials, bucket }: S3Settings): Promise<S3Identity> {
@@ -91,37 +95,26 @@ interface UrlRequest {
 }
 
 function signedUrl(signer: Signer, key: string, { options, settings, seconds }: UrlRequest): SignedRequest {
-  const { identity, time, scope } = signer
+  const { identity, time, key: signing } = signer
   const { method } = options
   const headers = method === 'PUT' ? uploadHeaders(options, settings) : {}
   const url = new URL(`${signer.base}/${encodePath(key)}`)
-  const canonicalHeaders: Readonly<Record<string, string>> = { host: url.host, ...headers }
-  const names = Object.keys(canonicalHeaders).toSorted()
-  const query = queryOf({
+  const { lines, names } = canonicalHeaders({ host: url.host, ...headers })
+  const query = encodeQuery({
     'X-Amz-Algorithm': ALGORITHM,
-    'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
-    'X-Amz-Credential': `${identity.accessKeyId}/${scope}`,
+    'X-Amz-Content-Sha256': UNSIGNED_PAYLOAD,
+    'X-Amz-Credential': signing.credential,
     'X-Amz-Date': time,
     'X-Amz-Expires': String(seconds),
     'X-Amz-Security-Token': identity.sessionToken,
-    'X-Amz-SignedHeaders': names.join(';'),
+    'X-Amz-SignedHeaders': names,
     ...(method !== 'PUT' && {
       'response-content-disposition': options.contentDisposition,
       'response-content-type': options.contentType,
     }),
   })
-  const lines = names.map((name) => `${name}:${canonicalHeaders[name]?.trim().replace(/ +/g, ' ')}\n`)
-  const canonical = [method, url.pathname, query, lines.join(''), names.join(';'), 'UNSIGNED-PAYLOAD'].join('\n')
-  const signature = sign(signer, [ALGORITHM, time, scope, nodeCrypto().createHash('sha256').update(canonical).digest('hex')].join('\n'))
-  return { url: `${url.origin}${url.pathname}?${query}&X-Amz-Signature=${signature}`, method, headers }
-}
-
-/** Sorted by name, as it is signed. */
-function queryOf(parameters: Readonly<Record<string, string | undefined>>): string {
-  return Object.entries(parameters)
-    .flatMap(([name, value]) => (value === undefined ? [] : [`${encodeSegment(name)}=${encodeSegment(value)}`]))
-    .toSorted()
-    .join('&')
+  const canonical = [method, url.pathname, query, lines, names, UNSIGNED_PAYLOAD].join('\n')
+  return { url: `${url.origin}${url.pathname}?${query}&X-Amz-Signature=${requestSignature(signing, time, canonical)}`, method, headers }
 }
 
 /** What an upload has to say of itself, by header. */
@@ -144,7 +137,7 @@ interface FormRequest {
 }
 
 async function signedForm(signer: Signer, key: string, { options, settings, expiresAt }: FormRequest): Promise<SignedRequest> {
-  const { identity, time, scope } = signer
+  const { identity, time, key: signing } = signer
   const { minSize = 0, maxSize = MAX_POST_BYTES } = options
   // A form says the type in a field, which browsers do not fill in by themselves.
   const { 'content-type': contentType = await contentTypeOf(key), ...headers } = uploadHeaders(options, settings)
@@ -153,7 +146,7 @@ async function signedForm(signer: Signer, key: string, { options, settings, expi
     ...(contentType !== undefined && { 'Content-Type': contentType }),
     ...headers,
     'X-Amz-Algorithm': ALGORITHM,
-    'X-Amz-Credential': `${identity.accessKeyId}/${scope}`,
+    'X-Amz-Credential': signing.credential,
     'X-Amz-Date': time,
     ...(identity.sessionToken !== undefined && { 'X-Amz-Security-Token': identity.sessionToken }),
   }
@@ -163,22 +156,10 @@ async function signedForm(signer: Signer, key: string, { options, settings, expi
     ['content-length-range', minSize, maxSize],
   ]
   const policy = Buffer.from(JSON.stringify({ expiration: expiresAt.toISOString(), conditions })).toString('base64')
-  return { url: signer.base, method: 'POST', headers: {}, fields: { ...fields, Policy: policy, 'X-Amz-Signature': sign(signer, policy) } }
-}
-
-/** The last key of each identity: it is good for a day and a region, and is most of the work. */
-const signingKeys = new WeakMap<S3Identity, { readonly scope: string; readonly key: Buffer | string }>()
-
-function sign({ identity, scope }: Signer, text: string): string {
-  let known = signingKeys.get(identity)
-  if (known?.scope !== scope) {
-    const key = scope.split('/').reduce<Buffer | string>((secret, part) => hmac(secret, part), `AWS4${identity.secretAccessKey}`)
-    known = { scope, key }
-    signingKeys.set(identity, known)
+  return {
+    url: signer.base,
+    method: 'POST',
+    headers: {},
+    fields: { ...fields, Policy: policy, 'X-Amz-Signature': signatureOf(signing, policy) },
   }
-  return nodeCrypto().createHmac('sha256', known.key).update(text).digest('hex')
-}
-
-function hmac(key: Buffer | string, text: string): Buffer {
-  return nodeCrypto().createHmac('sha256', key).update(text).digest()
 }
