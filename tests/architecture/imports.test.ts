@@ -22,6 +22,7 @@ const SEAM = [
   'digest',
   'builtins',
   'minor-collections',
+  'lazy',
 ]
 /** The parts that `disk.ts` is made of. */
 const DISK = [
@@ -50,6 +51,7 @@ const TABLE: readonly (readonly [files: string, mayImport: readonly string[]])[]
   ['content-type', ['path']],
   ['content-disposition', []],
   ['builtins', []],
+  ['lazy', ['driver']],
   ['minor-collections', []],
   ['digest', ['driver', 'errors', 'builtins']],
   ['peers', ['errors']],

@@ -7,45 +7,14 @@
  * Buckets of Amazon have no ACLs unless their object ownership says so; `set` needs `acl: true` like everything that sends one.
  */
 import type { Grant as SdkGrant, Permission as SdkPermission } from '@aws-sdk/client-s3'
-import type { CallOptions } from '../../driver.ts'
 import { InvalidArgumentError, UnsupportedError } from '../../errors.ts'
 import { normalizeFilePath } from '../../path.ts'
 import type { S3Access } from './access.ts'
 import { ask } from './ask.ts'
 import type { S3Connection } from './client.ts'
 import { checkKey } from './keys.ts'
+import type { S3Acl, S3AclOptions, S3AclPermission, S3CannedAcl, S3Grant, S3ObjectAcls } from './s3-acl.ts'
 import type { S3Settings } from './settings.ts'
-
-export type S3CannedAcl =
-  | 'private'
-  | 'public-read'
-  | 'public-read-write'
-  | 'authenticated-read'
-  | 'aws-exec-read'
-  | 'bucket-owner-read'
-  | 'bucket-owner-full-control'
-
-export interface S3Grant {
-  readonly grantee: S3Grantee
-  readonly permission: S3AclPermission
-}
-
-export type S3AclPermission = 'read' | 'write' | 'readAcl' | 'writeAcl' | 'full'
-
-/** `everyone`: without credentials too; `authenticated`: any account of the store. */
-export type S3Grantee =
-  | { readonly type: 'user'; readonly id: string; readonly name?: string | undefined }
-  | { readonly type: 'email'; readonly email: string }
-  | { readonly type: 'everyone' | 'authenticated' | 'logs' }
-
-export interface S3Acl {
-  readonly owner: { readonly id: string; readonly name?: string | undefined } | undefined
-  readonly grants: readonly S3Grant[]
-}
-
-export interface S3AclOptions extends CallOptions {
-  readonly versionId?: string | undefined
-}
 
 const GROUPS = {
   everyone: 'http://acs.amazonaws.com/groups/global/AllUsers',
@@ -61,7 +30,7 @@ const PERMISSIONS = {
   full: 'FULL_CONTROL',
 } as const satisfies Record<S3AclPermission, SdkPermission>
 
-export class S3ObjectAcls {
+export class AclRequests implements S3ObjectAcls {
   readonly #access: S3Access
 
   constructor(connection: S3Connection, settings: S3Settings) {

@@ -6,7 +6,7 @@
  * Every name defaults to the disk's own bucket. Each call is a request or few, and none is repeated on its own but by the SDK.
  * Facts that the credentials may not see, or that the store does not know, are left out of `info`.
  */
-import type { BucketEntry, BucketInfo, Buckets, BucketSetting, BucketVersioning, CallOptions } from '../../driver.ts'
+import type { BucketEntry, BucketSetting, BucketVersioning, CallOptions } from '../../driver.ts'
 import { type ErrorCode, isStorageError, UnsupportedError } from '../../errors.ts'
 import type { S3Access } from './access.ts'
 import { ask, codeOf, statusOf } from './ask.ts'
@@ -14,27 +14,10 @@ import { type S3BucketEncryption, encryptionSetting, versioningSetting } from '.
 import type { S3Connection } from './client.ts'
 import { emptyBucket } from './empty-bucket.ts'
 import { lifecycleSetting, type S3LifecycleRule } from './lifecycle.ts'
+import type { S3BucketInfo, S3Buckets, S3CreateBucketOptions } from './s3-buckets.ts'
 import type { S3Settings } from './settings.ts'
 
-export interface S3CreateBucketOptions extends CallOptions {
-  /** Default: that of the disk. */
-  readonly region?: string | undefined
-  /** Needs object ownership other than `BucketOwnerEnforced`. Default: none is sent. */
-  readonly acl?: 'private' | 'public-read' | 'public-read-write' | 'authenticated-read' | undefined
-  /** Default: the store's; Amazon's is `BucketOwnerEnforced`, which switches ACLs off. */
-  readonly objectOwnership?: 'BucketOwnerEnforced' | 'BucketOwnerPreferred' | 'ObjectWriter' | undefined
-  /** Versions can be locked against deletion; switches versioning on. Default: false. */
-  readonly objectLock?: boolean | undefined
-}
-
-export interface S3BucketInfo extends BucketInfo {
-  readonly encryption?: S3BucketEncryption | undefined
-  readonly objectOwnership?: string | undefined
-  /** Whether versions can be locked. */
-  readonly objectLock?: boolean | undefined
-}
-
-export class S3Buckets implements Buckets {
+export class BucketRequests implements S3Buckets {
   readonly encryption: BucketSetting<S3BucketEncryption | undefined>
   readonly versioning: BucketSetting<BucketVersioning>
   readonly lifecycle: BucketSetting<readonly S3LifecycleRule[]>

@@ -2,8 +2,12 @@
  * Amazon S3, and every store that speaks its protocol, as a disk.
  *
  * A file is an object, its path the key. Small files are one request, large ones go up in parts and come down in ranges side by side
- * (uploading.ts, object-body.ts); conditions are the store's to judge; directories are what keys have in common. Nothing is loaded
- * and nobody is asked before the first operation. What is asked of the store goes through one interface: requests.ts.
+ * (uploading.ts, object-body.ts); conditions are the store's to judge; directories are what keys have in common.
+ *
+ * Here is what a disk can be told without asking: its settings are judged, its abilities known. The first operation loads the rest.
+ *
+ *   S3Driver ──▶ operations.ts ──▶ requests.ts, the one interface to the store ──▶ a transport
+ *            └─▶ administration.ts: buckets, ACLs, versions
  */
 import { moveByCopy } from '../../derive.ts'
 import type {
@@ -26,31 +30,22 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../../driver.ts'
-import { S3ObjectAcls } from './acl.ts'
-import { S3Buckets } from './buckets.ts'
+import { Lazy } from '../../lazy.ts'
+import type { S3Access } from './access.ts'
+import type { S3Administration } from './administration.ts'
 import { S3Connection } from './client.ts'
-import { copyObject } from './copying.ts'
-import { deleteObjects } from './deleting.ts'
-import { readObject } from './downloading.ts'
-import { statOf } from './facts.ts'
 import { checkKey } from './keys.ts'
-import { listObjects } from './listing.ts'
 import { locationOf } from './location.ts'
-import { multipartOf } from './multipart.ts'
-import { type PruneOptions, type PruneResult, pruneIncompleteUploads } from './prune.ts'
-import { ReadAhead } from './read-ahead.ts'
-import { SdkRequests } from './sdk-requests.ts'
+import type { S3Operations } from './operations.ts'
+import type { PruneOptions, PruneResult } from './prune.ts'
+import type { S3ObjectAcls } from './s3-acl.ts'
+import { bucketsOf, type S3Buckets } from './s3-buckets.ts'
 import { type S3DriverOptions, type S3Settings, settingsOf } from './settings.ts'
-import { presign } from './signing.ts'
-import { S3Store } from './store.ts'
-import { writeObject } from './uploading.ts'
-import { publicUrl } from './urls.ts'
-import { type S3Version, versions } from './versions.ts'
-import { visibilityOf } from './visibility.ts'
+import type { S3Version } from './versions.ts'
 
-export type { S3Acl, S3AclOptions, S3AclPermission, S3CannedAcl, S3Grant, S3Grantee, S3ObjectAcls } from './acl.ts'
+export type { S3Acl, S3AclOptions, S3AclPermission, S3CannedAcl, S3Grant, S3Grantee, S3ObjectAcls } from './s3-acl.ts'
 export type { S3BucketEncryption } from './bucket-settings.ts'
-export type { S3BucketInfo, S3Buckets, S3CreateBucketOptions } from './buckets.ts'
+export type { S3BucketInfo, S3Buckets, S3CreateBucketOptions } from './s3-buckets.ts'
 export type { S3LifecycleRule } from './lifecycle.ts'
 export type { S3Preset } from './presets.ts'
 export type { IncompleteUpload, PruneOptions, PruneResult } from './prune.ts'
@@ -81,66 +76,59 @@ export class S3Driver implements Driver {
 
   readonly #settings: S3Settings
   readonly #connection: S3Connection
-  readonly #store: S3Store
-  readonly #listing: ReadAhead
+  readonly #operations: Lazy<S3Operations>
+  readonly #administration: Lazy<S3Administration>
 
   /** Opens nothing. @throws ConfigurationError for what cannot work, whatever the store answers */
   constructor(options: S3DriverOptions) {
     const settings = settingsOf(options)
+    const connection = new S3Connection(settings)
+    const access: S3Access = { connection, settings }
+    const operations = new Lazy(async () => (await import('./operations.ts')).openOperations(access))
+    const administration = new Lazy(async () => (await import('./administration.ts')).administrationOf(access))
     this.#settings = settings
-    this.#connection = new S3Connection(settings)
-    this.#store = new S3Store(settings, new SdkRequests(settings, this.#connection))
-    this.#listing = new ReadAhead((directory, given) => listObjects(this.#store, directory, given))
+    this.#connection = connection
+    this.#operations = operations
+    this.#administration = administration
     this.name = settings.name === 's3' ? 's3' : `s3:${settings.name}`
     this.supports = supportsOf(settings)
-    this.visibility = settings.acl ? visibilityOf(this.#store) : undefined
-    this.multipart = multipartOf(this.#store, (path) => this.#listing.changed([path]))
-    this.buckets = new S3Buckets(this.#connection, settings)
-    this.acl = new S3ObjectAcls(this.#connection, settings)
+    this.visibility = settings.acl ? visibilityOf(operations) : undefined
+    this.multipart = multipartOf(operations)
+    this.buckets = bucketsOf(administration)
+    this.acl = {
+      get: (path, given) => administration.use(({ acl }) => acl.get(path, given)),
+      set: (path, list, given) => administration.use(({ acl }) => acl.set(path, list, given)),
+    }
     const hasUrls = settings.features.publicUrl || settings.url !== undefined
-    this.publicUrl = hasUrls ? (path) => publicUrl(this.#connection, settings, checkKey(path)) : undefined
+    this.publicUrl = hasUrls ? (path) => operations.use((loaded) => loaded.publicUrl(path)) : undefined
   }
 
-  async signUrl(path: string, options: SignOptions): Promise<SignedRequest> {
-    return presign(this.#connection, this.#settings, checkKey(path), options)
+  signUrl(path: string, options: SignOptions): Promise<SignedRequest> {
+    return this.#operations.use((operations) => operations.signUrl(path, options))
   }
 
-  async stat(path: string, { ifMatch, versionId, signal }: ReadOptions): Promise<FileStat> {
-    const head = await this.#store.head(checkKey(path), { ifMatch, versionId, signal })
-    return statOf(path, head, head.contentLength)
+  stat(path: string, options: ReadOptions): Promise<FileStat> {
+    return this.#operations.use((operations) => operations.stat(path, options))
   }
 
   read(path: string, options: ReadOptions): Promise<ReadResult> {
-    return readObject(this.#store, path, options)
+    return this.#operations.use((operations) => operations.read(path, options))
   }
 
-  async write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
-    try {
-      return await writeObject(this.#store, path, content, options)
-    } finally {
-      this.#listing.changed([path]) // a failure may have done it, too
-    }
+  write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
+    return this.#operations.use((operations) => operations.write(path, content, options))
   }
 
-  async delete(paths: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
-    try {
-      return await deleteObjects(this.#store, paths, options)
-    } finally {
-      this.#listing.changed(paths)
-    }
+  delete(paths: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
+    return this.#operations.use((operations) => operations.delete(paths, options))
   }
 
-  async list(directory: string, options: ListOptions): Promise<Page> {
-    options.signal?.throwIfAborted()
-    return this.#listing.list(directory, options)
+  list(directory: string, options: ListOptions): Promise<Page> {
+    return this.#operations.use((operations) => operations.list(directory, options))
   }
 
-  async copy(from: string, to: string, options: WriteOptions): Promise<void> {
-    try {
-      await copyObject(this.#store, from, to, options)
-    } finally {
-      this.#listing.changed([to])
-    }
+  copy(from: string, to: string, options: WriteOptions): Promise<void> {
+    return this.#operations.use((operations) => operations.copy(from, to, options))
   }
 
   /** A copy and a delete: S3 cannot rename. */
@@ -150,13 +138,13 @@ export class S3Driver implements Driver {
   }
 
   /** The versions of a file, the newest first. @throws UnsupportedError, at the first step, where the store has none */
-  versions(path: string, options: CallOptions = {}): AsyncIterable<S3Version> {
-    return versions({ connection: this.#connection, settings: this.#settings }, path, options)
+  async *versions(path: string, options: CallOptions = {}): AsyncIterable<S3Version> {
+    yield* await this.#administration.use(async (administration) => administration.versions(path, options))
   }
 
   /** Aborts uploads that were begun before a time and never completed: they cost like files. @throws PartialFailureError */
   pruneIncompleteUploads(options: PruneOptions): Promise<PruneResult> {
-    return pruneIncompleteUploads({ connection: this.#connection, settings: this.#settings }, options)
+    return this.#administration.use((administration) => administration.pruneIncompleteUploads(options))
   }
 
   locate(path: string): Location {
@@ -164,8 +152,25 @@ export class S3Driver implements Driver {
   }
 
   async close(): Promise<void> {
-    this.#listing.close()
+    await this.#operations.ifUsed((operations) => operations.close())
     await this.#connection.close()
+  }
+}
+
+function visibilityOf(operations: Lazy<S3Operations>): VisibilityAbility {
+  return {
+    get: (path, options) => operations.use(({ visibility }) => visibility.get(path, options)),
+    set: (path, visibility, options) => operations.use((loaded) => loaded.visibility.set(path, visibility, options)),
+  }
+}
+
+function multipartOf(operations: Lazy<S3Operations>): MultipartAbility {
+  return {
+    create: (path, options) => operations.use(({ multipart }) => multipart.create(path, options)),
+    part: (path, id, number, content, options) => operations.use(({ multipart }) => multipart.part(path, id, number, content, options)),
+    list: (path, id, options) => operations.use(({ multipart }) => multipart.list(path, id, options)),
+    complete: (path, id, parts, options) => operations.use(({ multipart }) => multipart.complete(path, id, parts, options)),
+    abort: (path, id, options) => operations.use(({ multipart }) => multipart.abort(path, id, options)),
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
-import { isPublic, type S3Grant, S3ObjectAcls } from '../../../src/drivers/s3/acl.ts'
+import { AclRequests, isPublic } from '../../../src/drivers/s3/acl.ts'
+import type { S3Grant, S3ObjectAcls } from '../../../src/drivers/s3/s3-acl.ts'
 import type { S3DriverOptions } from '../../../src/drivers/s3/settings.ts'
 import { bench, type Parts } from './support.ts'
 
@@ -14,7 +15,7 @@ interface WithAcls extends Parts {
 async function withFile(options: Partial<S3DriverOptions> = { acl: true }): Promise<WithAcls> {
   const disk = await parts(options)
   await disk.client.send(new PutObjectCommand({ Bucket: disk.bucket, Key: 'ünï/a b.txt', Body: 'x' }))
-  return { ...disk, acl: new S3ObjectAcls(disk.connection, disk.settings) }
+  return { ...disk, acl: new AclRequests(disk.connection, disk.settings) }
 }
 
 const PATH = 'ünï/a b.txt'
@@ -75,7 +76,7 @@ describe('the ACL of a file', () => {
 
   it('is refused where the store has none', async () => {
     const { connection, settings } = await parts({ preset: 'b2', create: false })
-    const acl = new S3ObjectAcls(connection, settings)
+    const acl = new AclRequests(connection, settings)
     await expect(acl.get(PATH)).rejects.toMatchObject({ code: 'unsupported' })
     await expect(acl.set(PATH, 'private')).rejects.toMatchObject({ code: 'unsupported' })
   })

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals'
 import { CreateMultipartUploadCommand, DeleteObjectCommand, ListMultipartUploadsCommand, PutObjectCommand } from '@aws-sdk/client-s3'
-import { S3Buckets } from '../../../src/drivers/s3/buckets.ts'
+import { BucketRequests } from '../../../src/drivers/s3/buckets.ts'
 import type { S3LifecycleRule } from '../../../src/drivers/s3/lifecycle.ts'
 import { S3Connection } from '../../../src/drivers/s3/client.ts'
 import { type S3DriverOptions, settingsOf } from '../../../src/drivers/s3/settings.ts'
@@ -179,7 +179,7 @@ async function amazon(answers: Readonly<Record<string, { status?: number; body?:
     () => connection.close(),
     () => proxy.close(),
   )
-  return { buckets: new S3Buckets(connection, settings), requests: proxy.requests }
+  return { buckets: new BucketRequests(connection, settings), requests: proxy.requests }
 }
 
 const error = (code: string): string => `<?xml version="1.0"?><Error><Code>${code}</Code><Message>m</Message></Error>`
@@ -319,7 +319,7 @@ describe('on Amazon', () => {
         abortUploads: { days: 1 },
       },
     ]
-    const { lifecycle } = new S3Buckets(connection, settings)
+    const { lifecycle } = new BucketRequests(connection, settings)
     await lifecycle.set(rules)
     expect(stored).toContain('<And>')
     expect(await lifecycle.get()).toEqual(rules)

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { S3Client } from '@aws-sdk/client-s3'
 import type { S3Access } from '../../../src/drivers/s3/access.ts'
-import { S3Buckets } from '../../../src/drivers/s3/buckets.ts'
+import { BucketRequests } from '../../../src/drivers/s3/buckets.ts'
 import { S3Connection } from '../../../src/drivers/s3/client.ts'
 import { type S3DriverOptions, settingsOf } from '../../../src/drivers/s3/settings.ts'
 import { radosgw, type S3Server } from '../../support/servers/radosgw.ts'
@@ -10,7 +10,7 @@ import { radosgw, type S3Server } from '../../support/servers/radosgw.ts'
 export interface Parts extends S3Access {
   readonly server: S3Server
   readonly bucket: string
-  readonly buckets: S3Buckets
+  readonly buckets: BucketRequests
   /** The stock client, to look at the bucket and to prepare it. */
   readonly client: S3Client
 }
@@ -36,7 +36,7 @@ export function bench(): Bench {
       const bucket = options.bucket ?? (await name())
       const settings = settingsOf({ bucket, key, secret, endpoint, region, pathStyle, ...options })
       const connection = new S3Connection(settings)
-      const buckets = new S3Buckets(connection, settings)
+      const buckets = new BucketRequests(connection, settings)
       const credentials = { accessKeyId: key, secretAccessKey: secret }
       const checksums = { requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED' } as const
       const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true, ...checksums })
