@@ -40,8 +40,17 @@ export async function openOperations(access: S3Access): Promise<S3Operations> {
   return new S3Operations(access, await requestsOf(access))
 }
 
-/** The transport. */
-async function requestsOf({ settings, connection }: S3Access): Promise<S3Requests> {
+async function requestsOf(access: S3Access): Promise<S3Requests> {
+  if (access.settings.transport === 'sdk') return sdkRequests(access)
+  const { leanRequests } = await import('./lean/lean-requests.ts')
+  return leanRequests(access.settings, {
+    others: () => sdkRequests(access),
+    loadIdentity: async (options) => (await import('./sdk-sources.ts')).identityOf(access, options),
+    findAddress: async () => (await import('./sdk-sources.ts')).addressOf(access),
+  })
+}
+
+async function sdkRequests({ settings, connection }: S3Access): Promise<S3Requests> {
   const { SdkRequests } = await import('./sdk-requests.ts')
   return new SdkRequests(settings, connection)
 }
@@ -52,11 +61,13 @@ export class S3Operations {
   readonly visibility: VisibilityAbility
 
   readonly #access: S3Access
+  readonly #requests: S3Requests
   readonly #store: S3Store
   readonly #listing: ReadAhead
 
   constructor(access: S3Access, requests: S3Requests) {
     this.#access = access
+    this.#requests = requests
     this.#store = new S3Store(access.settings, requests)
     this.#listing = new ReadAhead((directory, given) => listObjects(this.#store, directory, given))
     this.multipart = multipartOf(this.#store, (path) => this.#listing.changed([path]))
@@ -109,8 +120,9 @@ export class S3Operations {
     }
   }
 
-  /** Gives up pages that were asked for ahead. */
+  /** Gives up pages that were asked for ahead, and closes the connections. */
   close(): void {
     this.#listing.close()
+    this.#requests.close()
   }
 }

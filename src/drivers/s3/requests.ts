@@ -1,7 +1,8 @@
 /**
  * What this driver asks of a store, in plain types: the whole of S3's protocol that moves bytes, and nothing of any client.
  *
- *   reading, writing, listing, copying ──▶ S3Requests ──▶ sdk-requests.ts (@aws-sdk/client-s3)
+ *   reading, writing, listing, copying ──▶ S3Requests ─┬─▶ lean/ (node:http)
+ *                                                      └─▶ sdk-requests.ts (@aws-sdk/client-s3)
  *
  * An implementation keeps this, whatever it is made of:
  * - A failure is a StorageError without a place (s3-errors.ts); an abort rejects with the signal's own reason, before any I/O when
@@ -42,6 +43,9 @@ export interface S3Requests {
 
   /** Whether the bucket is there; true also where that must not be known. */
   hasBucket(options: CallOptions): Promise<boolean>
+
+  /** Closes connections of its own. A later request opens new ones. */
+  close(): void
 }
 
 export interface VersionRequest extends CallOptions {

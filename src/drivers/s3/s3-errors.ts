@@ -115,6 +115,7 @@ const CODES: Readonly<Record<string, Rule>> = {
   XAmzContentChecksumMismatch: ['corrupted', 'the store got other bytes than were sent'],
   NotImplemented: ['unsupported', 'the store does not implement this'],
   MethodNotAllowed: ['unsupported', 'the store does not allow this; of a version: it is a delete marker'],
+  ERR_INVALID_PROTOCOL: ['configuration', '"agent" is of the other protocol than the endpoint'],
   ECONNREFUSED: ['unavailable', 'the store cannot be reached: connection refused'],
   ENOTFOUND: ['unavailable', 'the store cannot be reached: its host name is not known'],
   ECONNRESET: ['unavailable', 'the connection was cut'],

@@ -282,6 +282,11 @@ export class SdkRequests implements S3Requests {
     }
   }
 
+  /** The client's are closed with the client. */
+  close(): void {
+    return undefined
+  }
+
   /** The checksum of the whole object is made of those of its parts, so that a download can be checked as well. */
   get #partChecksums(): { readonly ChecksumAlgorithm: 'CRC32'; readonly ChecksumType: 'FULL_OBJECT' } | undefined {
     if (this.#settings.checksums !== 'WHEN_SUPPORTED' || this.#settings.client !== undefined) return undefined

@@ -63,7 +63,7 @@ interface Place {
 }
 
 /** As the SDK's own rules for endpoints have it. */
-function baseOf({ bucket, region, endpoint, pathStyle, accelerate }: Place): string {
+export function baseOf({ bucket, region, endpoint, pathStyle, accelerate }: Place): string {
   if (endpoint === undefined && accelerate) return `https://${bucket}.s3-accelerate.amazonaws.com`
   const { protocol, host, hostname, pathname } = new URL(endpoint ?? `https://s3.${region}.${domainOf(region)}`)
   const path = pathname.replace(/\/+$/, '')

@@ -1,0 +1,49 @@
+/**
+ * When a request is sent again, and when it is better left: waits with full jitter, at least as long as the store asks for, and a
+ * budget that all requests of a disk share, so that a store that is down is not asked four times as often as one that works.
+ *
+ *   wait = random(0 … 100 ms × 2^attempt), at most 20 s      AWS Architecture Blog, "Exponential Backoff And Jitter"
+ *   500 tokens; a repetition costs 5, after a timeout 10     AWS SDKs reference guide, "Retry behavior", standard mode
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const BASE_WAIT_MS = 100
+const MAX_WAIT_MS = 20_000
+/** A store that asks for a longer wait is better told to the caller. */
+const MAX_RETRY_AFTER_MS = 60_000
+
+const BUDGET = { capacity: 500, repetition: 5, timeout: 10, success: 1 }
+
+/** The budget of repetitions of one disk. */
+export class RetryBudget {
+  #tokens = BUDGET.capacity
+
+  /** False when it is used up: what failed has to be told. */
+  take(isTimeout: boolean): boolean {
+    const cost = isTimeout ? BUDGET.timeout : BUDGET.repetition
+    if (this.#tokens < cost) return false
+    this.#tokens -= cost
+    return true
+  }
+
+  /** After a request that went well. @param isTimeout of what it had failed with before; undefined when it never did */
+  refill(isTimeout?: boolean): void {
+    const amount = isTimeout === undefined ? BUDGET.success : isTimeout ? BUDGET.timeout : BUDGET.repetition
+    this.#tokens = Math.min(BUDGET.capacity, this.#tokens + amount)
+  }
+}
+
+/** Rejects with the signal's reason. @param attempt how many there were @param atLeastMs what the store asked for */
+export async function pause(attempt: number, atLeastMs: number, signal: AbortSignal | undefined): Promise<void> {
+  const random = Math.random() * Math.min(MAX_WAIT_MS, BASE_WAIT_MS * 2 ** attempt)
+  await sleep(Math.max(random, atLeastMs), undefined, { signal }).catch(() => undefined)
+  signal?.throwIfAborted()
+}
+
+/** `Retry-After` in milliseconds: seconds or a date. Undefined when it asks for more than anybody waits. */
+export function retryAfterOf(header: string | undefined, now: number): number | undefined {
+  if (header === undefined) return 0
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now
+  if (Number.isNaN(ms) || ms < 0) return 0
+  return ms <= MAX_RETRY_AFTER_MS ? ms : undefined
+}

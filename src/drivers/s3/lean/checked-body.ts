@@ -1,0 +1,57 @@
+/**
+ * The bytes of an answer as they come, never copied, compared at their end with the checksum that the store sent along. What differs
+ * is an IntegrityError in place of the end: whoever reads never takes a changed file for whole.
+ */
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import { createDigest, type Digest } from '../../../digest.ts'
+import type { ChecksumAlgorithm } from '../../../driver.ts'
+import { IntegrityError } from '../../../errors.ts'
+import { connectionFailure } from './failure.ts'
+
+/** The quickest first: an answer may have several. */
+const CHECKSUMS: readonly ChecksumAlgorithm[] = ['crc32', 'sha1', 'sha256', 'crc32c']
+
+/** The answer itself where there is nothing to compare it with: of a multipart upload that has only a checksum of checksums, say. */
+export function checkedBody(answer: IncomingMessage): Readable {
+  const algorithm = CHECKSUMS.find((name) => wholeChecksum(answer.headers, name) !== undefined)
+  if (algorithm === undefined) return answer
+  return new CheckedBody(answer, createDigest(algorithm), wholeChecksum(answer.headers, algorithm) as string)
+}
+
+function wholeChecksum(headers: IncomingHttpHeaders, algorithm: ChecksumAlgorithm): string | undefined {
+  const value = headers[`x-amz-checksum-${algorithm}`]
+  if (typeof value !== 'string' || value.includes('-') || headers['x-amz-checksum-type'] === 'COMPOSITE') return undefined
+  return value
+}
+
+class CheckedBody extends Readable {
+  readonly #answer: IncomingMessage
+
+  constructor(answer: IncomingMessage, digest: Digest, expected: string) {
+    super({ highWaterMark: answer.readableHighWaterMark })
+    this.#answer = answer
+    answer.pause()
+    answer.on('data', (chunk: Buffer) => {
+      digest.update(chunk)
+      if (!this.push(chunk)) answer.pause()
+    })
+    answer.on('end', () => {
+      if (digest.digest('base64') === expected) this.push(null)
+      else this.destroy(new IntegrityError('the content does not have the checksum that the store sent with it'))
+    })
+    answer.on('error', (error) => this.destroy(error))
+    answer.on('close', () => {
+      if (!answer.readableEnded) this.destroy(connectionFailure({ code: 'ECONNRESET' }) as never)
+    })
+  }
+
+  override _read(): void {
+    this.#answer.resume()
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#answer.destroy()
+    done(error)
+  }
+}

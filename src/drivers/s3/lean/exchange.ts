@@ -1,0 +1,156 @@
+/**
+ * One HTTP exchange: a request whose body is bytes, and the head of its answer.
+ *
+ *   connecting ──connectTimeoutMs──▶ sent ──socketTimeoutMs of silence──▶ answered ──socketTimeoutMs of silence──▶ closed
+ *
+ * An abort ends it at every stage, with the signal's reason; `closed` is called once, when its connection is free again or gone.
+ * A reader that takes his time is not the store's silence. An answer that comes before the whole body was sent ends the sending.
+ */
+import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
+import { nodeHttp, nodeHttps } from '../../../builtins.ts'
+import { asBuffer } from '../../../content.ts'
+import type { Origin } from './origin.ts'
+import { connectionFailure, timeoutFailure } from './failure.ts'
+
+export interface Exchanged {
+  readonly origin: Origin
+  readonly method: string
+  /** With the query, percent-encoded. */
+  readonly target: string
+  /** Names and values in turn. */
+  readonly headers: readonly string[]
+  readonly body: Uint8Array | undefined
+  /** The body waits for the store's `100 Continue`, or a second. */
+  readonly expectsContinue: boolean
+  readonly signal: AbortSignal | undefined
+}
+
+export interface ExchangeSettings {
+  readonly agent: Agent
+  readonly connectTimeoutMs: number
+  readonly socketTimeoutMs: number
+}
+
+/** RFC 9110, 10.1.1: a client does not wait for ever; many servers never say it. */
+const CONTINUE_MS = 1_000
+
+export class Exchange {
+  readonly #exchanged: Exchanged
+  readonly #settings: ExchangeSettings
+  readonly #closed: () => void
+  readonly #call: ClientRequest
+  #answer: IncomingMessage | undefined
+  #resolve: (answer: IncomingMessage) => void = () => undefined
+  #reject: (reason: unknown) => void = () => undefined
+  #isSent = false
+  #owesBody: boolean
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param closed called once when the connection is free again, or gone */
+  constructor(exchanged: Exchanged, settings: ExchangeSettings, closed: () => void) {
+    this.#exchanged = exchanged
+    this.#settings = settings
+    this.#closed = closed
+    const { origin, method, target, headers, body } = exchanged
+    const { request } = origin.isSecure ? nodeHttps() : nodeHttp()
+    this.#call = request({
+      agent: settings.agent,
+      host: origin.hostname,
+      port: origin.port,
+      method,
+      path: target,
+      headers,
+      timeout: settings.socketTimeoutMs,
+    })
+    this.#owesBody = body !== undefined && body.byteLength > 0
+  }
+
+  /** Sends it. @returns the answer, whatever its status, to be read or destroyed @throws Failure; the signal's reason */
+  send(): Promise<IncomingMessage> {
+    const call = this.#call
+    const { signal, expectsContinue } = this.#exchanged
+    call.on('socket', this.#connect)
+    call.on('timeout', this.#silence)
+    call.on('error', this.#fail)
+    call.on('response', this.#receive)
+    call.on('close', this.#close)
+    signal?.addEventListener('abort', this.#abort, { once: true })
+    if (expectsContinue && this.#owesBody) call.on('continue', this.#sendBody)
+    else this.#sendBody()
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  readonly #sendBody = (): void => {
+    clearTimeout(this.#timer)
+    const { body } = this.#exchanged
+    if (this.#owesBody && body !== undefined) this.#call.end(asBuffer(body))
+    else if (!this.#call.writableEnded) this.#call.end()
+    this.#owesBody = false
+  }
+
+  readonly #connect = (): void => {
+    const { socket } = this.#call
+    if (socket === null) return
+    if (!socket.connecting) {
+      this.#connected()
+      return
+    }
+    const ms = this.#settings.connectTimeoutMs
+    this.#timer = setTimeout(() => this.#give(timeoutFailure('connecting', ms, false)), ms)
+    socket.once(this.#exchanged.origin.isSecure ? 'secureConnect' : 'connect', this.#connected)
+  }
+
+  readonly #connected = (): void => {
+    clearTimeout(this.#timer)
+    this.#isSent = true
+    if (this.#owesBody) this.#timer = setTimeout(this.#sendBody, CONTINUE_MS)
+  }
+
+  /** Of a connection that is silent because its answer is not read, silence is no fault. */
+  readonly #silence = (): void => {
+    const ms = this.#settings.socketTimeoutMs
+    const answer = this.#answer
+    if (answer !== undefined && (answer.isPaused() || answer.readableLength > 0)) this.#call.socket?.setTimeout(ms)
+    else this.#give(timeoutFailure('waiting for the store', ms, this.#isSent))
+  }
+
+  readonly #abort = (): void => this.#give(this.#exchanged.signal?.reason)
+
+  readonly #fail = (error: NodeJS.ErrnoException): void => {
+    const mayBeDone = this.#isSent && !this.#owesBody
+    this.#give(connectionFailure(error, { isSent: mayBeDone, isStale: this.#call.reusedSocket }))
+  }
+
+  readonly #receive = (answer: IncomingMessage): void => {
+    this.#answer = answer
+    answer.on('error', ignore) // met by whoever reads it; nobody may be
+    if (this.#owesBody || !this.#call.writableFinished) this.#endEarly(answer)
+    this.#resolve(answer)
+  }
+
+  /** What was announced and not sent cannot be left out: the connection is of no more use once the answer was read. */
+  #endEarly(answer: IncomingMessage): void {
+    clearTimeout(this.#timer)
+    answer.once('end', () => {
+      if (!this.#call.writableFinished) this.#call.destroy()
+    })
+  }
+
+  readonly #close = (): void => {
+    clearTimeout(this.#timer)
+    this.#exchanged.signal?.removeEventListener('abort', this.#abort)
+    this.#closed()
+  }
+
+  /** Ends it: before there is an answer for whoever waits for one, afterwards for whoever reads it. */
+  #give(reason: unknown): void {
+    if (this.#answer === undefined) this.#reject(reason)
+    else this.#answer.destroy(reason as Error)
+    this.#call.destroy()
+  }
+}
+
+const ignore = (): void => undefined

@@ -1,0 +1,252 @@
+/**
+ * Sends requests of one disk: signed, over a bounded number of connections, and again where that is safe.
+ *
+ *   request ─▶ slot ─▶ identity ─▶ signature ─▶ exchange ─▶ answer ─▶ read
+ *                ▲                                 │ failure
+ *                └── repaired: clock, region, credentials, a stale connection; or passing: after a pause ◀─┘
+ *
+ * Bodies are bytes in memory, so every request can be repeated, and is when it failed for a reason that passes. One with a condition is
+ * repeated only when nothing can have been written: its repetition would meet what the first one wrote, and call that lost.
+ */
+import type { Agent, IncomingMessage } from 'node:http'
+import { nodeHttp, nodeHttps } from '../../../builtins.ts'
+import { type StorageError, UnavailableError } from '../../../errors.ts'
+import { isUndone } from '../conditions.ts'
+import { translated } from '../s3-errors.ts'
+import type { S3Identity, S3Settings } from '../settings.ts'
+import { pause, RetryBudget, retryAfterOf } from './backoff.ts'
+import type { Credentials } from './credentials.ts'
+import { Exchange } from './exchange.ts'
+import { type Failure, isFailure, isTimeout } from './failure.ts'
+import type { Headers } from './object-headers.ts'
+import { type Address, type Origin, originOf } from './origin.ts'
+import { asFailure, failureOf } from './read-answer.ts'
+import { isExpired, redirectOf, skewOf, temporaryRedirectOf, type Tried } from './repairs.ts'
+import { EMPTY_PAYLOAD_HASH, hashOf, sign, UNSIGNED_PAYLOAD } from './signature.ts'
+import { Slots } from './slots.ts'
+
+export interface LeanRequest {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
+  /** Percent-encoded, with a slash before it; empty: the bucket. */
+  readonly path: string
+  /** Sorted and percent-encoded. */
+  readonly query: string
+  /** Without those of the connection and the signature, which are put in. */
+  readonly headers: Headers
+  readonly body?: Uint8Array | undefined
+  /** Sent again only when nothing can have been done. */
+  readonly isConditional?: boolean | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+/** Takes what it wants of an answer; the rest is read and dropped, or the answer destroyed. */
+export type ReadAnswer<Answer> = (answer: IncomingMessage) => Answer | Promise<Answer>
+
+export interface TransportParts {
+  readonly settings: S3Settings
+  readonly credentials: Credentials
+  /** Where the bucket is. Asked once. */
+  readonly address: () => Promise<Address>
+  readonly now?: (() => number) | undefined
+}
+
+/** Stores close connections that are idle; ours close first, so that a request seldom meets that moment. */
+const IDLE_MS = 15_000
+/** After this long without an answer the connection may be closed already: a body that must not arrive twice waits for the store's word. */
+const FRESH_MS = 1_000
+/** Worth a round trip before it is sent in vain. */
+const EXPECT_BYTES = 1024 * 1024
+const MAX_REPAIRS = 3
+
+/** One request on its way, over all attempts. */
+interface Journey {
+  readonly request: LeanRequest
+  readonly payloadHash: (isSecure: boolean) => string
+  repairs: number
+  /** The store has sent this request elsewhere. */
+  detour: Origin | undefined
+  tried: Tried | undefined
+}
+
+export class Transport {
+  readonly #settings: S3Settings
+  readonly #credentials: Credentials
+  readonly #address: () => Promise<Address>
+  readonly #now: () => number
+  readonly #slots: Slots
+  readonly #budget = new RetryBudget()
+  #agent: Agent | undefined
+  #origin: Origin | undefined
+  #finding: Promise<Origin> | undefined
+  /** What the store's clock is ahead of ours. */
+  #skewMs = 0
+  #answeredAt = Number.NEGATIVE_INFINITY
+
+  constructor({ settings, credentials, address, now = Date.now }: TransportParts) {
+    this.#settings = settings
+    this.#credentials = credentials
+    this.#address = address
+    this.#now = now
+    this.#slots = new Slots(settings.maxSockets, settings.socketTimeoutMs)
+  }
+
+  /** Connections in use, and requests that wait for one. */
+  get load(): { readonly taken: number; readonly waiting: number } {
+    return { taken: this.#slots.taken, waiting: this.#slots.waiting }
+  }
+
+  /** @throws StorageError without a place; the signal's reason */
+  async send<Answer>(request: LeanRequest, read: ReadAnswer<Answer>): Promise<Answer> {
+    request.signal?.throwIfAborted()
+    const journey: Journey = { request, payloadHash: payloadOf(request, this.#settings), repairs: 0, detour: undefined, tried: undefined }
+    let failedBefore: Failure | undefined
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const answer = await this.#attempt(journey, read)
+        this.#budget.refill(failedBefore && isTimeout(failedBefore))
+        return answer
+      } catch (error) {
+        failedBefore = await this.#afterFailure(error, journey, attempt)
+      }
+    }
+  }
+
+  /** Closes every connection, also those in use. A later request opens new ones. */
+  close(): void {
+    if (this.#settings.agent === undefined) this.#agent?.destroy()
+    this.#agent = undefined
+  }
+
+  async #attempt<Answer>(journey: Journey, read: ReadAnswer<Answer>): Promise<Answer> {
+    const { signal } = journey.request
+    const origin = journey.detour ?? this.#origin ?? (await this.#find())
+    const given = this.#credentials.get(signal)
+    const identity = 'then' in given ? await given : given
+    const waiting = this.#slots.take(signal)
+    if (waiting !== undefined) await waiting
+    journey.tried = { origin, identity, skewMs: this.#skewMs }
+    const answer = await this.#exchange(journey, journey.tried).send()
+    this.#answeredAt = this.#now()
+    const status = answer.statusCode as number
+    if (status >= 200 && status < 300) return read(answer)
+    // oxlint-disable-next-line only-throw-error -- in the shape that the SDK's errors have; translated before it leaves
+    throw await failureOf(answer)
+  }
+
+  /** Gives back the slot when its connection is free, or at once where there is none. */
+  #exchange({ request, payloadHash }: Journey, { origin, identity, skewMs }: Tried): Exchange {
+    const { method, headers, query, body } = request
+    const release = (): void => this.#slots.give()
+    try {
+      request.signal?.throwIfAborted()
+      const path = `${origin.path}${request.path}` || '/'
+      headers['host'] = origin.host
+      if (body !== undefined) headers['content-length'] = String(body.byteLength)
+      const expectsContinue = this.#expectsContinue(request)
+      if (expectsContinue) headers['expect'] = '100-continue'
+      else if (headers['expect'] !== undefined) delete headers['expect']
+      const now = this.#now() + skewMs
+      sign({ method, path, query, headers, payloadHash: payloadHash(origin.isSecure), identity, region: origin.region, now })
+      const target = query === '' ? path : `${path}?${query}`
+      const exchanged = { origin, method, target, headers: flat(headers), body, expectsContinue, signal: request.signal }
+      return new Exchange(exchanged, { ...this.#timeouts, agent: this.#agentFor(origin) }, release)
+    } catch (error) {
+      release()
+      throw error
+    }
+  }
+
+  /** Waits until it can be tried again. @throws StorageError where it cannot; the signal's reason */
+  async #afterFailure(error: unknown, journey: Journey, attempt: number): Promise<Failure> {
+    const { request } = journey
+    if (request.signal?.aborted) throw request.signal.reason
+    const failure = asFailure(error)
+    if (!isFailure(failure)) throw translated(failure, this.#settings.bucket)
+    failure.$metadata.attempts = attempt
+    if (await this.#repair(journey, failure)) {
+      journey.repairs++
+      return failure
+    }
+    const failures = attempt - journey.repairs
+    const atLeastMs = this.#mayRepeat(request, failure, failures)
+    if (atLeastMs === undefined) throw this.#told(request, failure)
+    await pause(failures, atLeastMs, request.signal)
+    return failure
+  }
+
+  /** Whether the next attempt is another one than this. */
+  async #repair(journey: Journey, failure: Failure): Promise<boolean> {
+    const { tried, request, repairs } = journey
+    if (tried === undefined || repairs === MAX_REPAIRS) return false
+    if (failure.isStale && failure.$metadata.httpStatusCode === undefined) return request.isConditional !== true || !failure.isSent
+    const skewMs = skewOf(failure, tried, this.#now())
+    if (skewMs !== undefined) this.#skewMs = skewMs
+    const elsewhere = redirectOf(failure, tried, this.#settings)
+    if (elsewhere !== undefined) this.#origin = elsewhere
+    const detour = temporaryRedirectOf(failure, tried, this.#settings)
+    if (detour !== undefined) journey.detour = detour
+    if (skewMs !== undefined || elsewhere !== undefined || detour !== undefined) return true
+    return isExpired(failure) && (await this.#credentials.expired(tried.identity, request.signal))
+  }
+
+  /** @returns how long the store wants to be left alone; undefined when the request is not to be sent again */
+  #mayRepeat(request: LeanRequest, failure: Failure, failures: number): number | undefined {
+    if (failures > this.#settings.retries) return undefined
+    const error = translated(failure, this.#settings.bucket)
+    if (!error.retryable || (request.isConditional === true && failure.isSent && !isUndone(error))) return undefined
+    const atLeastMs = retryAfterOf(failure.headers['retry-after'], this.#now())
+    return atLeastMs !== undefined && this.#budget.take(isTimeout(failure)) ? atLeastMs : undefined
+  }
+
+  #told({ method }: LeanRequest, failure: Failure): StorageError {
+    const error = translated(failure, this.#settings.bucket)
+    const isUnknown = failure.isSent && failure.$metadata.httpStatusCode === undefined
+    if (!isUnknown || method === 'GET' || method === 'HEAD' || error.code !== 'unavailable') return error
+    return new UnavailableError(`${error.reason}; the request had been sent: whether it was carried out is not known`, {
+      cause: error.cause,
+    })
+  }
+
+  /** Asks the store before a body is sent that may be refused, or must not be sent twice. */
+  #expectsContinue({ body, isConditional }: LeanRequest): boolean {
+    if (body === undefined || body.byteLength === 0) return false
+    const isFirst = this.#answeredAt === Number.NEGATIVE_INFINITY
+    if (body.byteLength >= EXPECT_BYTES) return isFirst || isConditional === true
+    return isConditional === true && !isFirst && this.#now() - this.#answeredAt > FRESH_MS
+  }
+
+  #find(): Promise<Origin> {
+    this.#finding ??= this.#address()
+      .then((address) => (this.#origin = originOf(address)))
+      .finally(() => (this.#finding = undefined))
+    return this.#finding
+  }
+
+  get #timeouts(): { readonly connectTimeoutMs: number; readonly socketTimeoutMs: number } {
+    return this.#settings
+  }
+
+  #agentFor({ isSecure }: Origin): Agent {
+    this.#agent ??= this.#settings.agent ?? this.#makeAgent(isSecure)
+    return this.#agent
+  }
+
+  #makeAgent(isSecure: boolean): Agent {
+    const { maxSockets, tls } = this.#settings
+    const options = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, timeout: IDLE_MS, scheduling: 'lifo' } as const
+    return isSecure ? new (nodeHttps().Agent)({ ...tls, ...options }) : new (nodeHttp().Agent)(options)
+  }
+}
+
+/** The SHA-256 of a body, once for all attempts. Over TLS the body is protected already, and by its checksum. */
+function payloadOf({ body }: LeanRequest, { signPayload }: S3Settings): (isSecure: boolean) => string {
+  if (body === undefined || body.byteLength === 0) return () => EMPTY_PAYLOAD_HASH
+  let hash: string | undefined
+  return (isSecure) => ((signPayload ?? !isSecure) ? (hash ??= hashOf(body)) : UNSIGNED_PAYLOAD)
+}
+
+function flat(headers: Headers): string[] {
+  const list: string[] = []
+  for (const name in headers) list.push(name, headers[name] as string)
+  return list
+}
