@@ -1,6 +1,7 @@
 /** Buckets as users of an S3 disk see them: the shape that all stores share, and what only S3 has. What is behind them the first call loads. */
 import type { BucketEntry, BucketInfo, Buckets, BucketSetting, BucketVersioning, CallOptions } from '../../driver.ts'
-import { type Lazy, settingOf } from '../../lazy.ts'
+import { lazySetting } from '../../lazy-abilities.ts'
+import type { Lazy } from '../../lazy.ts'
 import type { S3BucketEncryption } from './bucket-settings.ts'
 import type { S3LifecycleRule } from './lifecycle.ts'
 
@@ -46,8 +47,8 @@ export function bucketsOf(administration: Lazy<{ readonly buckets: S3Buckets }>)
     exists: (name, options) => administration.use(({ buckets }) => buckets.exists(name, options)),
     info: (name, options) => administration.use(({ buckets }) => buckets.info(name, options)),
     delete: (name, options) => administration.use(({ buckets }) => buckets.delete(name, options)),
-    encryption: settingOf(administration, ({ buckets }) => buckets.encryption),
-    versioning: settingOf(administration, ({ buckets }) => buckets.versioning),
-    lifecycle: settingOf(administration, ({ buckets }) => buckets.lifecycle),
+    encryption: lazySetting(administration, ({ buckets }) => buckets.encryption),
+    versioning: lazySetting(administration, ({ buckets }) => buckets.versioning),
+    lifecycle: lazySetting(administration, ({ buckets }) => buckets.lifecycle),
   }
 }

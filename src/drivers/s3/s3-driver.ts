@@ -30,6 +30,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../../driver.ts'
+import { lazyMultipart, lazyVisibility } from '../../lazy-abilities.ts'
 import { Lazy } from '../../lazy.ts'
 import type { S3Access } from './access.ts'
 import type { S3Administration } from './administration.ts'
@@ -92,8 +93,8 @@ export class S3Driver implements Driver {
     this.#administration = administration
     this.name = settings.name === 's3' ? 's3' : `s3:${settings.name}`
     this.supports = supportsOf(settings)
-    this.visibility = settings.acl ? visibilityOf(operations) : undefined
-    this.multipart = multipartOf(operations)
+    this.visibility = settings.acl ? lazyVisibility(operations) : undefined
+    this.multipart = lazyMultipart(operations)
     this.buckets = bucketsOf(administration)
     this.acl = {
       get: (path, given) => administration.use(({ acl }) => acl.get(path, given)),
@@ -154,23 +155,6 @@ export class S3Driver implements Driver {
   async close(): Promise<void> {
     await this.#operations.ifUsed((operations) => operations.close())
     await this.#connection.close()
-  }
-}
-
-function visibilityOf(operations: Lazy<S3Operations>): VisibilityAbility {
-  return {
-    get: (path, options) => operations.use(({ visibility }) => visibility.get(path, options)),
-    set: (path, visibility, options) => operations.use((loaded) => loaded.visibility.set(path, visibility, options)),
-  }
-}
-
-function multipartOf(operations: Lazy<S3Operations>): MultipartAbility {
-  return {
-    create: (path, options) => operations.use(({ multipart }) => multipart.create(path, options)),
-    part: (path, id, number, content, options) => operations.use(({ multipart }) => multipart.part(path, id, number, content, options)),
-    list: (path, id, options) => operations.use(({ multipart }) => multipart.list(path, id, options)),
-    complete: (path, id, parts, options) => operations.use(({ multipart }) => multipart.complete(path, id, parts, options)),
-    abort: (path, id, options) => operations.use(({ multipart }) => multipart.abort(path, id, options)),
   }
 }
 

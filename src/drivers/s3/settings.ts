@@ -290,7 +290,8 @@ function transportOf({ transport, client, retryMode, bucket }: S3DriverOptions):
     'an access point': bucket.startsWith('arn:'),
     'a directory bucket': bucket.endsWith('--x-s3'),
   }).find(([, isSo]) => isSo)?.[0]
-  if (transport === 'lean' && needsSdk !== undefined) throw new ConfigurationError(`"transport" cannot be "lean": ${needsSdk} needs the SDK`)
+  if (transport === 'lean' && needsSdk !== undefined)
+    throw new ConfigurationError(`"transport" cannot be "lean": ${needsSdk} needs the SDK`)
   return transport ?? (needsSdk === undefined ? 'lean' : 'sdk')
 }
 
