@@ -7,8 +7,6 @@
  *
  * Loaded once. Once they are there, a use waits for nothing. A load that failed is not remembered: the next use tries again.
  */
-import type { BucketSetting } from './driver.ts'
-
 export class Lazy<Value extends object> {
   readonly #load: () => Promise<Value>
   #loaded: Value | undefined
@@ -16,6 +14,11 @@ export class Lazy<Value extends object> {
 
   constructor(load: () => Promise<Value>) {
     this.#load = load
+  }
+
+  /** What is there already, without loading anything. */
+  get loaded(): Value | undefined {
+    return this.#loaded
   }
 
   /** Loads them, the first time. Uses that wait for it begin in the order they came in. */
@@ -38,16 +41,5 @@ export class Lazy<Value extends object> {
       },
     )
     return this.#loading
-  }
-}
-
-/** One setting of buckets that the first use loads. */
-export function settingOf<Insides extends object, Value>(
-  insides: Lazy<Insides>,
-  pick: (loaded: Insides) => BucketSetting<Value>,
-): BucketSetting<Value> {
-  return {
-    get: (name, options) => insides.use((loaded) => pick(loaded).get(name, options)),
-    set: (value, name, options) => insides.use((loaded) => pick(loaded).set(value, name, options)),
   }
 }

@@ -23,6 +23,7 @@ const SEAM = [
   'builtins',
   'minor-collections',
   'lazy',
+  'lazy-abilities',
 ]
 /** The parts that `disk.ts` is made of. */
 const DISK = [
@@ -51,7 +52,8 @@ const TABLE: readonly (readonly [files: string, mayImport: readonly string[]])[]
   ['content-type', ['path']],
   ['content-disposition', []],
   ['builtins', []],
-  ['lazy', ['driver']],
+  ['lazy', []],
+  ['lazy-abilities', ['driver', 'lazy']],
   ['minor-collections', []],
   ['digest', ['driver', 'errors', 'builtins']],
   ['peers', ['errors']],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import { Lazy, settingOf } from '../../src/lazy.ts'
+import { lazySetting } from '../../src/lazy-abilities.ts'
+import { Lazy } from '../../src/lazy.ts'
 
 /** Insides that are there once `arrive` is called, or the next time `fail` is not. */
 function pending(): { lazy: Lazy<{ name: string }>; loads: () => number; arrive: () => void; fail: (error: Error) => void } {
@@ -26,7 +27,9 @@ describe('lazy insides', () => {
     )
     expect([loads(), begun]).toEqual([1, []])
     arrive()
+    expect(lazy.loaded).toBeUndefined()
     expect(await Promise.all(uses)).toEqual(['load 1', 'load 1', 'load 1'])
+    expect(lazy.loaded).toEqual({ name: 'load 1' })
     expect([loads(), begun]).toEqual([1, [1, 2, 3]])
   })
 
@@ -109,7 +112,7 @@ describe('lazy insides', () => {
         },
       }
     })
-    const setting = settingOf(lazy, ({ colour }) => colour)
+    const setting = lazySetting(lazy, ({ colour }) => colour)
     expect(loads).toBe(0)
     expect(await setting.get('b')).toBe('none')
     await setting.set('red', 'b')

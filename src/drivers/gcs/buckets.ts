@@ -3,7 +3,6 @@ import type {
   BucketEncryption,
   BucketEntry,
   BucketInfo,
-  Buckets,
   BucketSetting,
   BucketVersioning,
   CallOptions,
@@ -13,6 +12,7 @@ import { InvalidArgumentError, isStorageError, PreconditionFailedError } from '.
 import { bucketPath, type GcsApi, objectPath } from './api.ts'
 import { GcsFailure } from './gcs-errors.ts'
 import { fromLifecycle, type LifecycleResource, toLifecycle } from './lifecycle.ts'
+import type { GcsBuckets, GcsCreateBucketOptions } from './gcs-buckets.ts'
 import type { ObjectResource } from './objects.ts'
 
 /** What Google's discovery document calls a Bucket, as far as it is needed. */
@@ -27,16 +27,6 @@ interface BucketResource {
 }
 
 const CONCURRENCY = 16
-
-export interface GcsCreateBucketOptions extends CallOptions {
-  /** `EU`, `europe-west3`, … Default: `US`. */
-  readonly region?: string | undefined
-}
-
-export interface GcsBuckets extends Buckets {
-  /** With uniform access and the storage class that the disk is configured with. @throws FileExistsError when there is one, of whomever */
-  create(name?: string, options?: GcsCreateBucketOptions): Promise<void>
-}
 
 export function bucketsOf(api: GcsApi): GcsBuckets {
   const own = api.settings.bucket

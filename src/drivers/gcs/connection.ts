@@ -10,6 +10,7 @@ import { readFile } from 'node:fs/promises'
 import type * as Sdk from '@google-cloud/storage'
 import { ConfigurationError, quote, UnsupportedError } from '../../errors.ts'
 import { importPeer } from '../../peers.ts'
+import { addressOf } from './address.ts'
 import { translateAuth } from './gcs-errors.ts'
 import { type GcsSettings, parsedKey } from './settings.ts'
 
@@ -34,7 +35,6 @@ export interface Connection {
 
 /** Emulators take any. */
 const ANONYMOUS_PROJECT = 'emulated'
-const GOOGLE = 'https://storage.googleapis.com'
 const GOOGLES = /(^|\.)googleapis\.com$/
 
 export async function connect(settings: GcsSettings): Promise<Connection> {
@@ -76,12 +76,6 @@ async function keyIn(file: string): Promise<Readonly<Record<string, unknown>>> {
     throw new ConfigurationError(`"keyFile" cannot be read (${code ?? 'unknown'}): ${quote(file)}`, { cause: error })
   }
   return parsedKey(json, `the file of "keyFile", ${quote(file)},`)
-}
-
-/** Where the store is, known without the SDK. */
-export function addressOf({ endpoint, client }: GcsSettings): string {
-  const given = endpoint ?? (client as Storage | undefined)?.apiEndpoint ?? (process.env['STORAGE_EMULATOR_HOST'] || GOOGLE)
-  return (/^https?:\/\//i.test(given) ? given : `https://${given}`).replace(/\/+$/, '')
 }
 
 /** STORAGE_EMULATOR_HOST is an API without the prefix `/storage/v1`, as the SDK has it; `endpoint` has it. */

@@ -1,13 +1,13 @@
 /**
  * Google Cloud Storage, over its JSON API, with the credentials and signatures of `@google-cloud/storage`.
  *
- *   gcs-driver.ts ─ upload · session · download · listing · copying · compose · multipart · signing · acl · buckets
+ *   gcs-driver.ts ─ settings and abilities; the first operation loads the rest
+ *   operations.ts ─ upload · session · download · listing · copying · compose · multipart · signing · acl · buckets
  *        api.ts   ─ authorised, repeated, translated (gcs-errors.ts)  ─ connection.ts: the SDK  ─ http.ts: Node's client
  *
  * The etag of a file is its generation, which is what the store's preconditions take: conditions are decided in the request that
  * writes. Directories are derived from names.
  */
-import { contentTypeOf } from '../../content-type.ts'
 import type {
   CallOptions,
   Content,
@@ -28,24 +28,14 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../../driver.ts'
-import { UnsupportedError } from '../../errors.ts'
-import { encodePath, encodeSegment } from '../../path.ts'
-import { visibilityOf } from './acl.ts'
-import { GcsApi } from './api.ts'
-import { bucketsOf, type GcsBuckets } from './buckets.ts'
-import { addressOf } from './connection.ts'
-import { append } from './compose.ts'
-import { copy, move, statObject } from './copying.ts'
-import { deleteMany } from './deleting.ts'
-import { read } from './download.ts'
-import { list } from './listing.ts'
-import { multipartOf } from './multipart.ts'
-import { conditionOf, nameOf, predefinedAcl, resourceOf } from './objects.ts'
-import { prune, type PruneOptions, type PruneResult } from './prune.ts'
-import { type GcsDriverOptions, settingsOf } from './settings.ts'
-import { sign } from './signing.ts'
-import { upload } from './upload.ts'
-import { type GcsVersion, versions } from './versions.ts'
+import { lazyMultipart, lazyVisibility } from '../../lazy-abilities.ts'
+import { Lazy } from '../../lazy.ts'
+import { addressOf } from './address.ts'
+import { type GcsBuckets, lazyBuckets } from './gcs-buckets.ts'
+import type { GcsOperations } from './operations.ts'
+import type { PruneOptions, PruneResult } from './prune.ts'
+import { type GcsDriverOptions, type GcsSettings, settingsOf } from './settings.ts'
+import type { GcsVersion } from './versions.ts'
 
 export type { GcsBuckets, GcsDriverOptions, GcsVersion, PruneOptions, PruneResult }
 
@@ -77,102 +67,85 @@ export class GcsDriver implements Driver {
   /** Buckets of the project. */
   readonly buckets: GcsBuckets
 
-  readonly #api: GcsApi
-  readonly #now: () => Date
+  readonly #settings: GcsSettings
+  readonly #operations: Lazy<GcsOperations>
 
   /** @throws ConfigurationError for what cannot work; nothing is opened or asked for */
   constructor(options: GcsDriverOptions, now: () => Date = () => new Date()) {
-    this.#api = new GcsApi(settingsOf(options), now)
-    this.#now = now
-    this.visibility = this.#api.settings.uniformAccess ? undefined : visibilityOf(this.#api)
-    this.multipart = multipartOf(this.#api)
-    this.buckets = bucketsOf(this.#api)
+    const settings = settingsOf(options)
+    const operations = new Lazy(async () => new (await import('./operations.ts')).GcsOperations(settings, now))
+    this.#settings = settings
+    this.#operations = operations
+    this.visibility = settings.uniformAccess ? undefined : lazyVisibility(operations)
+    this.multipart = lazyMultipart(operations)
+    this.buckets = lazyBuckets(operations)
   }
 
   /** Adds to the end inside the store: the addition is uploaded by itself, and composed with the file. */
-  readonly append = async (path: string, content: Content, options: WriteOptions): Promise<void> => {
-    await append(this.#api, nameOf(path), content, this.#judged(options))
+  readonly append = (path: string, content: Content, options: WriteOptions): Promise<void> => {
+    return this.#operations.use((operations) => operations.append(path, content, options))
   }
 
   /** What everybody asks for; whether they may read it is the bucket's, or the file's ACL's, to say. */
-  readonly publicUrl = async (path: string): Promise<string> => {
-    return `${addressOf(this.#api.settings)}/${encodeSegment(this.#api.settings.bucket)}/${encodePath(nameOf(path))}`
+  readonly publicUrl = (path: string): Promise<string> => {
+    return this.#operations.use((operations) => operations.publicUrl(path))
   }
 
-  readonly signUrl = async (path: string, options: SignOptions): Promise<SignedRequest> => {
-    const name = nameOf(path)
-    return sign(await this.#api.connection(), { bucket: this.#api.settings.bucket, name, now: this.#now() }, options)
+  readonly signUrl = (path: string, options: SignOptions): Promise<SignedRequest> => {
+    return this.#operations.use((operations) => operations.signUrl(path, options))
   }
 
-  async stat(path: string, { ifMatch, versionId, signal }: ReadOptions): Promise<FileStat> {
-    const { condition, query } = conditionOf({ ifMatch })
-    return statObject(this.#api, nameOf(path), { query: { ...query, generation: versionId }, condition, signal })
+  stat(path: string, options: ReadOptions): Promise<FileStat> {
+    return this.#operations.use((operations) => operations.stat(path, options))
   }
 
-  async read(path: string, options: ReadOptions): Promise<ReadResult> {
-    return read(this.#api, nameOf(path), options)
+  read(path: string, options: ReadOptions): Promise<ReadResult> {
+    return this.#operations.use((operations) => operations.read(path, options))
   }
 
-  async write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
-    const name = nameOf(path)
-    const { visibility, signal } = this.#judged(options)
-    const { condition, query } = conditionOf(options)
-    signal?.throwIfAborted()
-    const contentType = options.contentType ?? (await contentTypeOf(path))
-    const resource = resourceOf({ ...options, contentType, storageClass: options.storageClass ?? this.#api.settings.storageClass })
-    const acl = predefinedAcl(visibility)
-    const target = { name, resource, query: { ...query, predefinedAcl: acl }, condition, acl: acl !== undefined, signal }
-    const { size, generation } = await upload(this.#api, target, content)
-    return { size: Number(size), etag: generation, versionId: generation }
+  write(path: string, content: Content, options: WriteOptions): Promise<WriteResult> {
+    return this.#operations.use((operations) => operations.write(path, content, options))
   }
 
-  async delete(paths: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
-    options.signal?.throwIfAborted()
-    return deleteMany(this.#api, paths.map(nameOf), options)
+  delete(paths: readonly string[], options: DeleteOptions): Promise<readonly DeleteFailure[]> {
+    return this.#operations.use((operations) => operations.delete(paths, options))
   }
 
-  async list(directory: string, options: ListOptions): Promise<Page> {
-    return list(this.#api, directory, options)
+  list(directory: string, options: ListOptions): Promise<Page> {
+    return this.#operations.use((operations) => operations.list(directory, options))
   }
 
-  async copy(from: string, to: string, options: WriteOptions): Promise<void> {
-    await copy(this.#api, nameOf(from), nameOf(to), this.#judged(options))
+  copy(from: string, to: string, options: WriteOptions): Promise<void> {
+    return this.#operations.use((operations) => operations.copy(from, to, options))
   }
 
-  async move(from: string, to: string, options: WriteOptions): Promise<void> {
-    await move(this.#api, nameOf(from), nameOf(to), this.#judged(options))
+  move(from: string, to: string, options: WriteOptions): Promise<void> {
+    return this.#operations.use((operations) => operations.move(from, to, options))
   }
 
   locate(path: string): Location {
-    return { store: `gcs:${addressOf(this.#api.settings)}/${this.#api.settings.bucket}`, key: path }
+    return { store: `gcs:${addressOf(this.#settings)}/${this.#settings.bucket}`, key: path }
   }
 
   /** The versions of a file, the newest first. A deleted file has old versions only. */
-  versions(path: string, options: CallOptions = {}): AsyncGenerator<GcsVersion, void, undefined> {
-    return versions(this.#api, path, options)
+  async *versions(path: string, options: CallOptions = {}): AsyncGenerator<GcsVersion, void, undefined> {
+    yield* await this.#operations.use(async (operations) => operations.versions(path, options))
   }
 
   /**
    * Removes what killed processes left in `.stowage/`: parts of uploads that nobody completed, and additions. Sessions of resumable
    * uploads end by themselves after a week.
    */
-  async pruneIncompleteUploads(options: PruneOptions): Promise<PruneResult> {
-    return prune(this.#api, options, this.#now())
+  pruneIncompleteUploads(options: PruneOptions): Promise<PruneResult> {
+    return this.#operations.use((operations) => operations.pruneIncompleteUploads(options))
   }
 
   /** Connections of this driver to the store, now. */
   get connections(): { readonly open: number; readonly idle: number } {
-    return this.#api.transport.connections
+    return this.#operations.loaded?.connections ?? { open: 0, idle: 0 }
   }
 
   async close(): Promise<void> {
-    this.#api.close()
-  }
-
-  /** `Disk` refuses a visibility before; a driver that is called by hand refuses it too. */
-  #judged(options: WriteOptions): WriteOptions {
-    if (options.visibility !== undefined && this.visibility === undefined)
-      throw new UnsupportedError('the bucket has uniform access, so files have no visibility of their own: see "uniformAccess"')
-    return options
+    await this.#operations.ifUsed((operations) => operations.close())
   }
 }

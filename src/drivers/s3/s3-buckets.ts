@@ -40,7 +40,7 @@ export interface S3Buckets extends Buckets {
   readonly lifecycle: BucketSetting<readonly S3LifecycleRule[]>
 }
 
-export function bucketsOf(administration: Lazy<{ readonly buckets: S3Buckets }>): S3Buckets {
+export function lazyBuckets(administration: Lazy<{ readonly buckets: S3Buckets }>): S3Buckets {
   return {
     create: (name, options) => administration.use(({ buckets }) => buckets.create(name, options)),
     list: (options) => administration.use(({ buckets }) => buckets.list(options)),

@@ -40,7 +40,7 @@ import { locationOf } from './location.ts'
 import type { S3Operations } from './operations.ts'
 import type { PruneOptions, PruneResult } from './prune.ts'
 import type { S3ObjectAcls } from './s3-acl.ts'
-import { bucketsOf, type S3Buckets } from './s3-buckets.ts'
+import { lazyBuckets, type S3Buckets } from './s3-buckets.ts'
 import { type S3DriverOptions, type S3Settings, settingsOf } from './settings.ts'
 import type { S3Version } from './versions.ts'
 
@@ -95,7 +95,7 @@ export class S3Driver implements Driver {
     this.supports = supportsOf(settings)
     this.visibility = settings.acl ? lazyVisibility(operations) : undefined
     this.multipart = lazyMultipart(operations)
-    this.buckets = bucketsOf(administration)
+    this.buckets = lazyBuckets(administration)
     this.acl = {
       get: (path, given) => administration.use(({ acl }) => acl.get(path, given)),
       set: (path, list, given) => administration.use(({ acl }) => acl.set(path, list, given)),
