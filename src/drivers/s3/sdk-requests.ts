@@ -35,18 +35,8 @@ import type {
 } from './requests.ts'
 import { errorOfCode, noStore, translated } from './s3-errors.ts'
 import { api, type S3Api } from './sdk.ts'
-import {
-  checksumInput,
-  conditions,
-  copySource,
-  encryptionOf,
-  headOf,
-  objectInput,
-  quoted,
-  unescaped,
-  unquoted,
-  writtenOf,
-} from './sdk-shapes.ts'
+import { copySource, quoted, unescaped, unquoted } from './notations.ts'
+import { checksumInput, conditions, encryptionOf, headOf, objectInput, writtenOf } from './sdk-shapes.ts'
 import type { S3Settings } from './settings.ts'
 
 const EVERYBODY = 'http://acs.amazonaws.com/groups/global/AllUsers'

@@ -2,7 +2,7 @@
 import type * as Sdk from '@aws-sdk/client-s3'
 import type { Checksum } from '../../driver.ts'
 import { UnavailableError } from '../../errors.ts'
-import { encodePath, encodeSegment } from '../../path.ts'
+import { quoted, taggingOf, unquoted, versionOf } from './notations.ts'
 import type { ConditionRequest, ObjectHead, ObjectRequest, Written } from './requests.ts'
 import type { S3Settings } from './settings.ts'
 
@@ -32,13 +32,6 @@ export function objectInput(options: ObjectRequest, settings: S3Settings): Objec
     StorageClass: (options.storageClass ?? settings.storageClass) as Sdk.StorageClass | undefined,
     Tagging: options.tags && taggingOf(options.tags),
   }
-}
-
-/** As a query, but with %20 for a space: radosgw keeps a plus sign as it is. */
-function taggingOf(tags: Readonly<Record<string, string>>): string {
-  return Object.entries(tags)
-    .map(([name, value]) => `${encodeSegment(name)}=${encodeSegment(value)}`)
-    .join('&')
 }
 
 type Encryption = Pick<Sdk.PutObjectCommandInput, 'ServerSideEncryption' | 'SSEKMSKeyId'> & CustomerKey
@@ -76,17 +69,6 @@ export function conditions({ ifAbsent, ifMatch }: ConditionRequest): { IfNoneMat
   return ifMatch === undefined ? {} : { IfMatch: unquoted(ifMatch) }
 }
 
-/** Quoted etags are what HTTP has; radosgw matches only bare ones on writes, and Amazon takes both. */
-export function unquoted(etag: string | undefined): string | undefined {
-  return etag?.replace(/^"(.*)"$/, '$1')
-}
-
-/** As HTTP has them: some stores leave the quotes out of what is XML. Undefined for the empty one that radosgw gives a new upload. */
-export function quoted(etag: string | undefined): string | undefined {
-  if (etag === undefined || etag === '') return undefined
-  return /^(W\/)?".*"$/.test(etag) ? etag : `"${etag}"`
-}
-
 const CHECKSUM_HEADERS = {
   md5: 'ContentMD5',
   crc32: 'ChecksumCRC32',
@@ -104,22 +86,8 @@ export function checksumInput(checksum: Checksum | undefined, { checksums }: S3S
   return { [CHECKSUM_HEADERS[checksum.algorithm]]: Buffer.from(checksum.value, 'hex').toString('base64') }
 }
 
-export function copySource(bucket: string, key: string): string {
-  return `${bucket}/${encodePath(key)}`
-}
-
-/** Keys in listings, as `encoding-type=url` has them: a space may be a plus sign. */
-export function unescaped(text: string): string {
-  return decodeURIComponent(text.replaceAll('+', ' '))
-}
-
 export function writtenOf({ ETag, VersionId }: { ETag?: string | undefined; VersionId?: string | undefined }): Written {
   return { etag: quoted(ETag), versionId: versionOf(VersionId) }
-}
-
-/** `null` is the version of a file that was written without versioning. */
-function versionOf(id: string | undefined): string | undefined {
-  return id === undefined || id === '' || id === 'null' ? undefined : id
 }
 
 type HeadOutput = Pick<

@@ -12,8 +12,8 @@ import { isStorageError } from '../../errors.ts'
 import { createDigest } from '../../digest.ts'
 import { codeOf, conditionLost } from './conditions.ts'
 import type { ConditionRequest, ObjectRequest, Part, UploadAddress, Written } from './requests.ts'
+import { unquoted } from './notations.ts'
 import { attemptsOf } from './s3-errors.ts'
-import { unquoted } from './sdk-shapes.ts'
 import type { S3Store } from './store.ts'
 
 const ABORT_ATTEMPTS = 3

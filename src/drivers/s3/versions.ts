@@ -12,7 +12,7 @@ import { normalizeFilePath } from '../../path.ts'
 import type { AskOptions, S3Access } from './access.ts'
 import { ask } from './ask.ts'
 import { checkKey } from './keys.ts'
-import { unescaped } from './sdk-shapes.ts'
+import { unescaped } from './notations.ts'
 
 export interface S3Version {
   /** What `stat`, `get` and `delete` take. */

@@ -29,7 +29,7 @@ import type {
   Written,
 } from '../requests.ts'
 import { errorOfCode, noStore } from '../s3-errors.ts'
-import { copySource, unquoted } from '../sdk-shapes.ts'
+import { copySource, unquoted } from '../notations.ts'
 import type { S3Settings } from '../settings.ts'
 import { deletionReader, keyPageReader, partsReader, uploadIdReader, writtenReader } from './answers.ts'
 import { completionBody, deletionBody } from './bodies.ts'

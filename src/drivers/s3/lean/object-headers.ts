@@ -3,9 +3,8 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { nodeCrypto, nodeZlib } from '../../../builtins.ts'
 import type { Checksum } from '../../../driver.ts'
 import { UnavailableError } from '../../../errors.ts'
-import { encodeSegment } from '../../../path.ts'
 import type { ConditionRequest, ObjectHead, ObjectRequest, Written } from '../requests.ts'
-import { quoted, unquoted } from '../sdk-shapes.ts'
+import { quoted, taggingOf, unquoted, versionOf as versionOfId } from '../notations.ts'
 import type { S3Settings } from '../settings.ts'
 
 /** By name in lower case. */
@@ -27,13 +26,6 @@ export function objectHeaders(headers: Headers, options: ObjectRequest, settings
 
 export function put(headers: Headers, name: string, value: string | undefined): void {
   if (value !== undefined) headers[name] = value
-}
-
-/** As a query, but with %20 for a space: radosgw keeps a plus sign as it is. */
-function taggingOf(tags: Readonly<Record<string, string>>): string {
-  return Object.entries(tags)
-    .map(([name, value]) => `${encodeSegment(name)}=${encodeSegment(value)}`)
-    .join('&')
 }
 
 /** How the store encrypts what is written. */
@@ -107,10 +99,8 @@ export function writtenOf(headers: IncomingHttpHeaders): Written {
   return { etag: quoted(headers.etag), versionId: versionOf(headers) }
 }
 
-/** `null` is the version of a file that was written without versioning. */
 export function versionOf(headers: IncomingHttpHeaders): string | undefined {
-  const id = textOf(headers, 'x-amz-version-id')
-  return id === '' || id === 'null' ? undefined : id
+  return versionOfId(textOf(headers, 'x-amz-version-id'))
 }
 
 const METADATA = 'x-amz-meta-'
