@@ -1,11 +1,19 @@
 /** Abilities of a driver whose insides the first call loads (lazy.ts). Each lists the members of what it stands for. */
-import type { BucketSetting, MultipartAbility, VisibilityAbility } from './driver.ts'
+import type { BucketSetting, DirectoryAbility, MultipartAbility, VisibilityAbility } from './driver.ts'
 import type { Lazy } from './lazy.ts'
 
 export function lazyVisibility(insides: Lazy<{ readonly visibility: VisibilityAbility }>): VisibilityAbility {
   return {
     get: (path, options) => insides.use(({ visibility }) => visibility.get(path, options)),
     set: (path, wanted, options) => insides.use(({ visibility }) => visibility.set(path, wanted, options)),
+  }
+}
+
+export function lazyDirectories(insides: Lazy<{ readonly directories: DirectoryAbility }>): DirectoryAbility {
+  return {
+    exists: (path, options) => insides.use(({ directories }) => directories.exists(path, options)),
+    create: (path, options) => insides.use(({ directories }) => directories.create(path, options)),
+    delete: (path, options) => insides.use(({ directories }) => directories.delete(path, options)),
   }
 }
 
