@@ -1,4 +1,5 @@
 /** When identities are loaded, renewed and kept; who waits for it and who does not. The clock and the source are of the test. */
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from '@jest/globals'
 import { Credentials, type LoadIdentity } from '../../../src/drivers/s3/lean/credentials.ts'
 import type { S3Identity } from '../../../src/drivers/s3/settings.ts'
@@ -203,6 +204,17 @@ describe('the first load', () => {
     bench.answer('A')
     expect(await nameOf(waiting)).toBe('A')
     expect(bench.loads).toHaveLength(1)
+  })
+
+  it('leaves nothing behind on the signal of a request that waited', async () => {
+    const bench = new Bench()
+    const { signal } = new AbortController()
+    const waiting = bench.credentials.get(signal)
+    await settled()
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    bench.answer('A')
+    await waiting
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
   it('is not begun for a request that was aborted before', async () => {
