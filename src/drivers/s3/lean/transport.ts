@@ -9,11 +9,12 @@
  * repeated only when nothing can have been written: its repetition would meet what the first one wrote, and call that lost.
  */
 import type { Agent, IncomingMessage } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
 import { nodeHttp, nodeHttps } from '../../../builtins.ts'
 import { type StorageError, UnavailableError } from '../../../errors.ts'
 import { isUndone } from '../conditions.ts'
 import { translated } from '../s3-errors.ts'
-import type { S3Identity, S3Settings } from '../settings.ts'
+import type { S3Settings } from '../settings.ts'
 import { pause, RetryBudget, retryAfterOf } from './backoff.ts'
 import type { Credentials } from './credentials.ts'
 import { Exchange } from './exchange.ts'
@@ -124,6 +125,7 @@ export class Transport {
     const identity = 'then' in given ? await given : given
     const waiting = this.#slots.take(signal)
     if (waiting !== undefined) await waiting
+    if (this.#mayBeFreeSoon(origin)) await setImmediate()
     journey.tried = { origin, identity, skewMs: this.#skewMs }
     const answer = await this.#exchange(journey, journey.tried).send()
     this.#answeredAt = this.#now()
@@ -141,7 +143,8 @@ export class Transport {
       request.signal?.throwIfAborted()
       const path = `${origin.path}${request.path}` || '/'
       headers['host'] = origin.host
-      if (body !== undefined) headers['content-length'] = String(body.byteLength)
+      // Node would send "no body" in chunks, which stores refuse.
+      if (body !== undefined || method === 'PUT' || method === 'POST') headers['content-length'] = String(body?.byteLength ?? 0)
       const expectsContinue = this.#expectsContinue(request)
       if (expectsContinue) headers['expect'] = '100-continue'
       else if (headers['expect'] !== undefined) delete headers['expect']
@@ -193,7 +196,8 @@ export class Transport {
   #mayRepeat(request: LeanRequest, failure: Failure, failures: number): number | undefined {
     if (failures > this.#settings.retries) return undefined
     const error = translated(failure, this.#settings.bucket)
-    if (!error.retryable || (request.isConditional === true && failure.isSent && !isUndone(error))) return undefined
+    const isSafe = isUndone(error) || (error.retryable && !(request.isConditional === true && failure.isSent))
+    if (!isSafe) return undefined
     const atLeastMs = retryAfterOf(failure.headers['retry-after'], this.#now())
     return atLeastMs !== undefined && this.#budget.take(isTimeout(failure)) ? atLeastMs : undefined
   }
@@ -229,6 +233,13 @@ export class Transport {
   #agentFor({ isSecure }: Origin): Agent {
     this.#agent ??= this.#settings.agent ?? this.#makeAgent(isSecure)
     return this.#agent
+  }
+
+  /** A connection is free some ticks after its answer was read: whoever comes in between would open another one. */
+  #mayBeFreeSoon(origin: Origin): boolean {
+    if (this.#slots.taken === 1) return false
+    for (const _ in this.#agentFor(origin).freeSockets) return false
+    return true
   }
 
   #makeAgent(isSecure: boolean): Agent {
