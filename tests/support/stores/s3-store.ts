@@ -17,6 +17,16 @@ export interface TestBucket {
   readonly remove: () => Promise<void>
 }
 
+let transport: S3DriverOptions['transport']
+
+/**
+ * What moves the bytes of all disks that this file's tests make from here on, unless they say otherwise. For files that run tests
+ * of another file over the other transport: imported after this is called, they are the same tests.
+ */
+export function useTransport(name: 'lean' | 'sdk'): void {
+  transport = name
+}
+
 const clients = new Map<string, S3>()
 
 /** One client for a process: connections are what takes long. */
@@ -50,7 +60,7 @@ export async function testBucket(): Promise<TestBucket> {
     server,
     name: Bucket,
     client,
-    options: (more) => ({ bucket: Bucket, endpoint, region, key, secret, pathStyle, ...more }),
+    options: (more) => ({ bucket: Bucket, endpoint, region, key, secret, pathStyle, transport, ...more }),
     openUploads,
     remove: () => removeBucket(client, Bucket),
   }
@@ -60,11 +70,15 @@ export interface S3TestStore extends TestStore {
   readonly failDeletes: (path: string) => Promise<void>
 }
 
-/** A store for the conformance kit. */
-export async function makeS3(more: Partial<S3DriverOptions> = {}): Promise<S3TestStore> {
+/** A store for the conformance kit. @param secure reached over TLS, trusting the authority that signed its certificate */
+export async function makeS3({
+  secure = false,
+  ...more
+}: Partial<S3DriverOptions> & { readonly secure?: boolean } = {}): Promise<S3TestStore> {
   const bucket = await testBucket()
-  const { client, name: Bucket } = bucket
-  const driver = new S3Driver(bucket.options(more))
+  const { client, name: Bucket, server } = bucket
+  const overTls = secure ? { endpoint: server.tlsEndpoint, tls: { ca: server.ca } } : {}
+  const driver = new S3Driver(bucket.options({ ...overTls, ...more }))
   return {
     driver,
     leftovers: bucket.openUploads,

@@ -115,15 +115,20 @@ afterEach(async () => {
 })
 afterAll(() => recorder.close())
 
-function build(config: DiskConfig): Disk {
-  const disk = new StorageManager().build({ ...config, tls: recorder.tls } as DiskConfig)
+function build(config: DiskConfig, transport?: 'lean' | 'sdk'): Disk {
+  const disk = new StorageManager().build({ ...config, transport, tls: recorder.tls } as DiskConfig)
   open.push(disk)
   return disk
 }
 
-describe.each(EACH)('%s', (name, preset) => {
+const TRANSPORTS = ['lean', 'sdk'] as const
+const ON_BOTH = EACH.flatMap(([name, preset]) => TRANSPORTS.map((transport) => [name, transport, preset] as const))
+
+describe.each(ON_BOTH)('%s, over the transport "%s"', (name, transport, preset) => {
+  const make = (config: DiskConfig = preset.config): Disk => build(config, transport)
+
   it('is asked at its address, signed for its region, and never with an ACL', async () => {
-    await build(preset.config).put('a b.txt', 'x', { contentType: 'text/plain', metadata: { by: 'ada' } })
+    await make().put('a b.txt', 'x', { contentType: 'text/plain', metadata: { by: 'ada' } })
     const [{ method, path, headers } = { method: '', path: '', headers: {} as Record<string, string> }] = recorder.requests
     expect([method, headers['host'], path]).toEqual(['PUT', preset.host, preset.path])
     expect(headers['authorization']).toMatch(new RegExp(`Credential=k/\\d{8}/${preset.region}/s3/aws4_request`))
@@ -135,8 +140,8 @@ describe.each(EACH)('%s', (name, preset) => {
   })
 
   it('gets of tags and storage classes what it knows', async () => {
-    await build(preset.config).put('a b.txt', 'x', { tags: { a: '1' }, storageClass: 'STANDARD_IA' })
-    await build({ ...preset.config, storageClass: 'STANDARD_IA' } as DiskConfig).put('a b.txt', 'x')
+    await make().put('a b.txt', 'x', { tags: { a: '1' }, storageClass: 'STANDARD_IA' })
+    await make({ ...preset.config, storageClass: 'STANDARD_IA' } as DiskConfig).put('a b.txt', 'x')
     const [own, configured] = recorder.requests.map(({ headers }) => headers)
     expect(own?.['x-amz-tagging']).toBe(preset.tags ? 'a=1' : undefined)
     expect(own?.['x-amz-storage-class']).toBe(preset.storageClass ? 'STANDARD_IA' : undefined)
@@ -144,7 +149,7 @@ describe.each(EACH)('%s', (name, preset) => {
   })
 
   it('says what it lacks, and is not asked for it', async () => {
-    const disk = build(preset.config)
+    const disk = make()
     const abilities = ['versions', 'ifAbsent', 'ifMatch', 'publicUrl', 'temporaryUrl', 'temporaryUploadUrl', 'metadata', 'rangedRead']
     expect(abilities.filter((ability) => !disk.supports(ability)).toSorted()).toEqual(preset.lacks.toSorted())
     expect(disk.supports('visibility')).toBe(false)
@@ -158,36 +163,36 @@ describe.each(EACH)('%s', (name, preset) => {
   })
 
   it('has public URLs, or none', async () => {
-    const disk = build(preset.config)
+    const disk = make()
     if (preset.publicUrl === undefined) await expect(disk.url('a b.txt')).rejects.toMatchObject({ code: 'unsupported' })
     else expect(await disk.url('a b.txt')).toBe(preset.publicUrl)
-    const domain = build({ ...preset.config, url: 'https://files.example.com' })
+    const domain = make({ ...preset.config, url: 'https://files.example.com' })
     expect(await domain.url('a b.txt')).toBe('https://files.example.com/a%20b.txt')
   })
 
   it('signs URLs for its address and its region', async () => {
-    const url = new URL(await build(preset.config).temporaryUrl('a b.txt', 60))
+    const url = new URL(await make().temporaryUrl('a b.txt', 60))
     expect([url.protocol, url.host, url.pathname]).toEqual(['https:', preset.host, preset.path])
     expect(url.searchParams.get('X-Amz-Credential')).toMatch(new RegExp(`^k/\\d{8}/${preset.region}/s3/aws4_request$`))
     expect(recorder.requests).toEqual([])
   })
 
   it('limits uploads, or says that it cannot', async () => {
-    const limited = build(preset.config).temporaryUploadUrl('a b.txt', 60, { maxSize: 10 })
+    const limited = make().temporaryUploadUrl('a b.txt', 60, { maxSize: 10 })
     await (preset.limits
       ? expect(limited).resolves.toMatchObject({ method: 'POST', fields: { key: 'a b.txt' } })
       : expect(limited).rejects.toMatchObject({ code: 'unsupported' }))
   })
 
   it('takes an endpoint in place of its own', async () => {
-    await build({ ...preset.config, endpoint: 'https://store.example.com', pathStyle: true } as DiskConfig).put('a', 'x')
+    await make({ ...preset.config, endpoint: 'https://store.example.com', pathStyle: true } as DiskConfig).put('a', 'x')
     expect([recorder.requests[0]?.headers['host'], recorder.requests[0]?.path]).toEqual(['store.example.com', '/b-1/a'])
     expect(recorder.requests[0]?.headers).not.toHaveProperty('x-amz-checksum-crc32')
   })
 
   it(`is called ${name === 's3' ? 's3' : `s3:${name}`}`, () => {
-    expect(build(preset.config).driver.name).toBe(name === 's3' ? 's3' : `s3:${name}`)
-    expect(build(preset.config).driver.kind).toBe('s3')
+    expect(make().driver.name).toBe(name === 's3' ? 's3' : `s3:${name}`)
+    expect(make().driver.kind).toBe('s3')
   })
 })
 
@@ -204,12 +209,15 @@ describe('quirks', () => {
     expect(url.searchParams.get('X-Amz-Credential')?.split('/')[2]).toBe(region)
   })
 
-  it.each(['spaces', 'wasabi'] as const)('visibility is an ACL where it is asked for: %s', async (name) => {
-    const disk = build({ ...PRESETS[name].config, acl: true } as DiskConfig)
-    expect(disk.supports('visibility')).toBe(true)
-    await disk.put('a', 'x', { visibility: 'public' })
-    expect(recorder.requests[0]?.headers['x-amz-acl']).toBe('public-read')
-  })
+  it.each((['spaces', 'wasabi'] as const).flatMap((name) => TRANSPORTS.map((transport) => [name, transport] as const)))(
+    'visibility is an ACL where it is asked for: %s, over the transport "%s"',
+    async (name, transport) => {
+      const disk = build({ ...PRESETS[name].config, acl: true } as DiskConfig, transport)
+      expect(disk.supports('visibility')).toBe(true)
+      await disk.put('a', 'x', { visibility: 'public' })
+      expect(recorder.requests[0]?.headers['x-amz-acl']).toBe('public-read')
+    },
+  )
 
   it.each(['minio', 'r2', 'b2', 'supabase'] as const)('ACLs are refused where there are none: %s', async (name) => {
     const put = async (): Promise<unknown> => build({ ...PRESETS[name].config, acl: true } as unknown as DiskConfig).put('a', 'x')
@@ -217,15 +225,15 @@ describe('quirks', () => {
     expect(recorder.requests).toEqual([])
   })
 
-  it('R2 gets parts of equal size, whatever their number', async () => {
-    const disk = build({ ...PRESETS.r2.config, partSize: 5 * MiB } as DiskConfig)
+  it.each(TRANSPORTS)('R2 gets parts of equal size, whatever their number: %s', async (transport) => {
+    const disk = build({ ...PRESETS.r2.config, partSize: 5 * MiB } as DiskConfig, transport)
     await disk.writeStream('a', chunks(3, 4 * MiB))
     const sizes = recorder.requests.filter(({ query }) => query.has('partNumber')).map(({ size }) => size)
     expect(sizes.toSorted((a, b) => b - a)).toEqual([5 * MiB, 5 * MiB, 2 * MiB])
   })
 
-  it('parts carry no checksums where only those are sent that have to be', async () => {
-    const disk = build({ ...PRESETS.b2.config, partSize: 5 * MiB } as DiskConfig)
+  it.each(TRANSPORTS)('parts carry no checksums where only those are sent that have to be: %s', async (transport) => {
+    const disk = build({ ...PRESETS.b2.config, partSize: 5 * MiB } as DiskConfig, transport)
     await disk.writeStream('a', chunks(2, 4 * MiB))
     expect(recorder.requests.length).toBeGreaterThan(3)
     for (const { headers } of recorder.requests)

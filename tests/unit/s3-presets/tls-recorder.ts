@@ -44,7 +44,8 @@ export async function tlsRecorder(): Promise<TlsRecorder> {
 }
 
 function answerTo(method: string, url: string) {
-  if (method === 'POST' && url.includes('uploads')) return { status: 200, body: '<R><UploadId>u</UploadId></R>' }
+  if (method === 'POST' && url.includes('uploads'))
+    return { status: 200, body: '<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>' }
   if (method === 'POST') return { status: 200, body: '<CompleteMultipartUploadResult><ETag>"1-2"</ETag></CompleteMultipartUploadResult>' }
   if (method === 'HEAD') return { status: 200, headers: { 'content-length': '3', etag: '"1"', 'last-modified': new Date(0).toUTCString() } }
   return { status: 200, headers: { etag: '"1"' } }

@@ -25,7 +25,7 @@ beforeEach(() => {
 
 function driverOf(options: Partial<S3DriverOptions>): S3Driver {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return new S3Driver({ bucket: 'trimmed', region: 'us-east-1', endpoint, pathStyle: true, ...options })
+  return new S3Driver({ transport: 'sdk', bucket: 'trimmed', region: 'us-east-1', endpoint, pathStyle: true, ...options })
 }
 
 const keys = { key: 'AKIDEXAMPLE', secret: 'secret' }

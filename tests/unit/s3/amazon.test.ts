@@ -16,9 +16,9 @@ afterEach(async () => {
 })
 afterAll(() => recorder.close())
 
-describe('a copy under a condition', () => {
+describe.each(['lean', 'sdk'] as const)('a copy under a condition, over the transport "%s"', (transport) => {
   const copy = async (options: { readonly ifAbsent?: boolean; readonly ifMatch?: string }): Promise<void> => {
-    disk = new Disk(new S3Driver({ bucket: 'b-1', region: 'eu-west-1', key: 'k', secret: 's', tls: recorder.tls, retries: 0 }))
+    disk = new Disk(new S3Driver({ bucket: 'b-1', region: 'eu-west-1', key: 'k', secret: 's', tls: recorder.tls, retries: 0, transport }))
     await disk.copy('a.txt', 'b.txt', options).catch(() => undefined) // the recorder's answer is none that a copy has
   }
 

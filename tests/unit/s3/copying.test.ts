@@ -85,9 +85,11 @@ function amazon(size: number, { query, method, headers }: RecordedRequest): Answ
   const facts = { etag: '"big"', 'last-modified': 'Sat, 21 Nov 2026 14:00:00 GMT', 'content-type': 'video/x-big', 'x-amz-meta-a': 'b' }
   if (method === 'HEAD') return { status: 200, headers: { ...facts, 'x-amz-tagging-count': '1', 'content-length': String(size) } }
   if (query.has('tagging')) return { status: 200, body: '<Tagging><TagSet><Tag><Key>t</Key><Value>v</Value></Tag></TagSet></Tagging>' }
-  if (query.has('uploads')) return { status: 200, body: '<R><UploadId>id</UploadId></R>' }
+  if (query.has('uploads'))
+    return { status: 200, body: '<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>' }
   if (query.has('partNumber')) return { status: 200, body: '<CopyPartResult><ETag>"p"</ETag></CopyPartResult>' }
-  if (query.has('uploadId')) return { status: 200, body: '<R><ETag>"done"</ETag></R>' }
+  if (query.has('uploadId'))
+    return { status: 200, body: '<CompleteMultipartUploadResult><ETag>"done"</ETag></CompleteMultipartUploadResult>' }
   if ('x-amz-copy-source' in headers) return { status: 400, body: '<Error><Code>InvalidRequest</Code><Message>too large</Message></Error>' }
   return undefined
 }

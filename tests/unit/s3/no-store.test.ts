@@ -6,7 +6,7 @@ import { Disk } from '../../../src/disk.ts'
 import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
 
 let server: Server
-let disk: Disk
+let endpoint: string
 
 beforeAll(async () => {
   server = createServer((request, response) => {
@@ -14,17 +14,22 @@ beforeAll(async () => {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Console</title>')
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
-  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  disk = new Disk(new S3Driver({ bucket: 'files', region: 'us-east-1', endpoint, key: 'key', secret: 'secret', retries: 0 }))
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
 
-afterAll(async () => {
-  await disk.close()
+afterAll(() => {
   server.closeAllConnections()
   server.close()
 })
 
-describe('a page where a store should be', () => {
+describe.each(['lean', 'sdk'] as const)('a page where a store should be, asked by the transport "%s"', (transport) => {
+  let disk: Disk
+  beforeAll(() => {
+    const options = { bucket: 'files', region: 'us-east-1', endpoint, key: 'key', secret: 'secret', retries: 0, transport }
+    disk = new Disk(new S3Driver(options))
+  })
+  afterAll(() => disk.close())
+
   it('takes no file', () => expect(disk.put('a.txt', 'x')).rejects.toMatchObject({ code: 'unavailable', retryable: false }))
   it('has no listing', () => expect(disk.files()).rejects.toMatchObject({ code: 'unavailable' }))
   it('has no directory to make', () => expect(disk.makeDirectory('a')).rejects.toMatchObject({ code: 'unavailable' }))
