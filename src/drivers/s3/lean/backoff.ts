@@ -33,10 +33,21 @@ export class RetryBudget {
   }
 }
 
-/** Rejects with the signal's reason. @param attempt how many there were @param atLeastMs what the store asked for */
-export async function pause(attempt: number, atLeastMs: number, signal: AbortSignal | undefined): Promise<void> {
-  const random = Math.random() * Math.min(MAX_WAIT_MS, BASE_WAIT_MS * 2 ** attempt)
-  await sleep(Math.max(random, atLeastMs), undefined, { signal }).catch(() => undefined)
+export interface Pause {
+  /** What the store asked for. */
+  readonly atLeastMs: number
+  /** From 0 to 1. */
+  readonly random: number
+}
+
+/** In milliseconds. @param attempt how many there were */
+export function waitOf(attempt: number, { atLeastMs, random }: Pause): number {
+  return Math.max(atLeastMs, random * Math.min(MAX_WAIT_MS, BASE_WAIT_MS * 2 ** attempt))
+}
+
+/** Rejects with the signal's reason. */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined)
   signal?.throwIfAborted()
 }
 

@@ -122,7 +122,7 @@ export class Credentials {
 }
 
 /** Settles as the promise does, or rejects with the signal's reason before. */
-async function waitFor<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+export async function waitFor<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise
   let abort: (() => void) | undefined
   const aborted = new Promise<never>((_, reject) => {

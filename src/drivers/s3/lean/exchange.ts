@@ -7,6 +7,8 @@
  * A reader that takes his time is not the store's silence. An answer that comes before the whole body was sent ends the sending.
  */
 import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { nodeHttp, nodeHttps } from '../../../builtins.ts'
 import { asBuffer } from '../../../content.ts'
 import type { Origin } from './origin.ts'
@@ -43,6 +45,7 @@ export class Exchange {
   #resolve: (answer: IncomingMessage) => void = () => undefined
   #reject: (reason: unknown) => void = () => undefined
   #isSent = false
+  #isClosed = false
   #owesBody: boolean
   #timer: NodeJS.Timeout | undefined
 
@@ -70,11 +73,12 @@ export class Exchange {
     const call = this.#call
     const { signal, expectsContinue } = this.#exchanged
     call.on('socket', this.#connect)
-    call.on('timeout', this.#silence)
     call.on('error', this.#fail)
     call.on('response', this.#receive)
     call.on('close', this.#close)
     signal?.addEventListener('abort', this.#abort, { once: true })
+    const ms = this.#settings.socketTimeoutMs
+    this.#timer = setTimeout(() => this.#give(timeoutFailure('waiting for a connection of the agent', ms, false)), ms)
     if (expectsContinue && this.#owesBody) call.on('continue', this.#sendBody)
     else this.#sendBody()
     return new Promise((resolve, reject) => {
@@ -93,8 +97,10 @@ export class Exchange {
 
   readonly #connect = (): void => {
     const { socket } = this.#call
-    if (socket === null) return
-    if (!socket.connecting) {
+    if (socket === null || this.#isClosed) return
+    clearTimeout(this.#timer)
+    socket.on('timeout', this.#silence) // Node tells of the first silence alone
+    if (!isConnecting(socket)) {
       this.#connected()
       return
     }
@@ -114,14 +120,18 @@ export class Exchange {
     const ms = this.#settings.socketTimeoutMs
     const answer = this.#answer
     if (answer !== undefined && (answer.isPaused() || answer.readableLength > 0)) this.#call.socket?.setTimeout(ms)
-    else this.#give(timeoutFailure('waiting for the store', ms, this.#isSent))
+    else this.#give(timeoutFailure('waiting for the store', ms, this.#mayBeDone))
   }
 
   readonly #abort = (): void => this.#give(this.#exchanged.signal?.reason)
 
   readonly #fail = (error: NodeJS.ErrnoException): void => {
-    const mayBeDone = this.#isSent && !this.#owesBody
-    this.#give(connectionFailure(error, { isSent: mayBeDone, isStale: this.#call.reusedSocket }))
+    this.#give(connectionFailure(error, { isSent: this.#mayBeDone, isStale: this.#call.reusedSocket }))
+  }
+
+  /** The store has all that it takes to begin. */
+  get #mayBeDone(): boolean {
+    return this.#isSent && !this.#owesBody
   }
 
   readonly #receive = (answer: IncomingMessage): void => {
@@ -140,7 +150,11 @@ export class Exchange {
   }
 
   readonly #close = (): void => {
+    if (this.#isClosed) return
+    this.#isClosed = true
     clearTimeout(this.#timer)
+    this.#call.socket?.off('timeout', this.#silence)
+    if (this.#answer === undefined) this.#reject(connectionFailure({}, { isSent: this.#mayBeDone }))
     this.#exchanged.signal?.removeEventListener('abort', this.#abort)
     this.#closed()
   }
@@ -150,7 +164,12 @@ export class Exchange {
     if (this.#answer === undefined) this.#reject(reason)
     else this.#answer.destroy(reason as Error)
     this.#call.destroy()
+    if (this.#call.socket === null) this.#close() // The agent may never come to give it one.
   }
+}
+
+function isConnecting(socket: Socket): boolean {
+  return socket.connecting || (socket as TLSSocket & { readonly secureConnecting?: boolean }).secureConnecting === true
 }
 
 const ignore = (): void => undefined

@@ -50,6 +50,7 @@ export class Slots {
   }
 
   #wait(signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason)
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         resolve: () => {

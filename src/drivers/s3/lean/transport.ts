@@ -15,8 +15,8 @@ import { type StorageError, UnavailableError } from '../../../errors.ts'
 import { isUndone } from '../conditions.ts'
 import { translated } from '../s3-errors.ts'
 import type { S3Settings } from '../settings.ts'
-import { pause, RetryBudget, retryAfterOf } from './backoff.ts'
-import type { Credentials } from './credentials.ts'
+import { pause, RetryBudget, retryAfterOf, waitOf } from './backoff.ts'
+import { type Credentials, waitFor } from './credentials.ts'
 import { Exchange } from './exchange.ts'
 import { type Failure, isFailure, isTimeout } from './failure.ts'
 import type { Headers } from './object-headers.ts'
@@ -49,6 +49,8 @@ export interface TransportParts {
   /** Where the bucket is. Asked once. */
   readonly address: () => Promise<Address>
   readonly now?: (() => number) | undefined
+  /** From 0 to 1: what pauses are made of. */
+  readonly random?: (() => number) | undefined
 }
 
 /** Stores close connections that are idle; ours close first, so that a request seldom meets that moment. */
@@ -63,6 +65,8 @@ const MAX_REPAIRS = 3
 interface Journey {
   readonly request: LeanRequest
   readonly payloadHash: (isSecure: boolean) => string
+  /** How often the disk had been closed when it began. */
+  readonly era: number
   repairs: number
   /** The store has sent this request elsewhere. */
   detour: Origin | undefined
@@ -74,6 +78,7 @@ export class Transport {
   readonly #credentials: Credentials
   readonly #address: () => Promise<Address>
   readonly #now: () => number
+  readonly #random: () => number
   readonly #slots: Slots
   readonly #budget = new RetryBudget()
   #agent: Agent | undefined
@@ -82,12 +87,15 @@ export class Transport {
   /** What the store's clock is ahead of ours. */
   #skewMs = 0
   #answeredAt = Number.NEGATIVE_INFINITY
+  /** How often it was closed. */
+  #era = 0
 
-  constructor({ settings, credentials, address, now = Date.now }: TransportParts) {
+  constructor({ settings, credentials, address, now = Date.now, random = Math.random }: TransportParts) {
     this.#settings = settings
     this.#credentials = credentials
     this.#address = address
     this.#now = now
+    this.#random = random
     this.#slots = new Slots(settings.maxSockets, settings.socketTimeoutMs)
   }
 
@@ -99,7 +107,8 @@ export class Transport {
   /** @throws StorageError without a place; the signal's reason */
   async send<Answer>(request: LeanRequest, read: ReadAnswer<Answer>): Promise<Answer> {
     request.signal?.throwIfAborted()
-    const journey: Journey = { request, payloadHash: payloadOf(request, this.#settings), repairs: 0, detour: undefined, tried: undefined }
+    const payloadHash = payloadOf(request, this.#settings)
+    const journey: Journey = { request, payloadHash, era: this.#era, repairs: 0, detour: undefined, tried: undefined }
     let failedBefore: Failure | undefined
     for (let attempt = 1; ; attempt++) {
       try {
@@ -112,15 +121,16 @@ export class Transport {
     }
   }
 
-  /** Closes every connection, also those in use. A later request opens new ones. */
+  /** Closes every connection, also those in use, whose requests fail. A later request opens new ones. */
   close(): void {
+    this.#era++
     if (this.#settings.agent === undefined) this.#agent?.destroy()
     this.#agent = undefined
   }
 
   async #attempt<Answer>(journey: Journey, read: ReadAnswer<Answer>): Promise<Answer> {
     const { signal } = journey.request
-    const origin = journey.detour ?? this.#origin ?? (await this.#find())
+    const origin = journey.detour ?? this.#origin ?? (await waitFor(this.#find(), signal))
     const given = this.#credentials.get(signal)
     const identity = 'then' in given ? await given : given
     const waiting = this.#slots.take(signal)
@@ -136,11 +146,12 @@ export class Transport {
   }
 
   /** Gives back the slot when its connection is free, or at once where there is none. */
-  #exchange({ request, payloadHash }: Journey, { origin, identity, skewMs }: Tried): Exchange {
+  #exchange({ request, payloadHash, era }: Journey, { origin, identity, skewMs }: Tried): Exchange {
     const { method, headers, query, body } = request
     const release = (): void => this.#slots.give()
     try {
       request.signal?.throwIfAborted()
+      if (era !== this.#era) throw closed()
       const path = `${origin.path}${request.path}` || '/'
       headers['host'] = origin.host
       // Node would send "no body" in chunks, which stores refuse.
@@ -166,6 +177,7 @@ export class Transport {
     const failure = asFailure(error)
     if (!isFailure(failure)) throw translated(failure, this.#settings.bucket)
     failure.$metadata.attempts = attempt
+    if (journey.era !== this.#era) throw closed()
     if (await this.#repair(journey, failure)) {
       journey.repairs++
       return failure
@@ -173,7 +185,7 @@ export class Transport {
     const failures = attempt - journey.repairs
     const atLeastMs = this.#mayRepeat(request, failure, failures)
     if (atLeastMs === undefined) throw this.#told(request, failure)
-    await pause(failures, atLeastMs, request.signal)
+    await pause(waitOf(failures, { atLeastMs, random: this.#random() }), request.signal)
     return failure
   }
 
@@ -198,7 +210,7 @@ export class Transport {
     const error = translated(failure, this.#settings.bucket)
     const isSafe = isUndone(error) || (error.retryable && !(request.isConditional === true && failure.isSent))
     if (!isSafe) return undefined
-    const atLeastMs = retryAfterOf(failure.headers['retry-after'], this.#now())
+    const atLeastMs = retryAfterOf(failure.headers['retry-after'], this.#now() + this.#skewMs)
     return atLeastMs !== undefined && this.#budget.take(isTimeout(failure)) ? atLeastMs : undefined
   }
 
@@ -247,6 +259,10 @@ export class Transport {
     const options = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, timeout: IDLE_MS, scheduling: 'lifo' } as const
     return isSecure ? new (nodeHttps().Agent)({ ...tls, ...options }) : new (nodeHttp().Agent)(options)
   }
+}
+
+function closed(): UnavailableError {
+  return new UnavailableError('the disk was closed while the request was under way', { retryable: false })
 }
 
 /** The SHA-256 of a body, once for all attempts. Over TLS the body is protected already, and by its checksum. */
