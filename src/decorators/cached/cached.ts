@@ -8,11 +8,10 @@
 import { nodeCrypto } from '../../builtins.ts'
 import type { Decorator, DirectoryAbility, Driver, MultipartAbility, SignedRequest, SignOptions, VisibilityAbility } from '../../driver.ts'
 import { ConfigurationError, quote } from '../../errors.ts'
-import { CacheReader } from './cache-reader.ts'
+import { Lazy } from '../../lazy.ts'
 import type { CacheCounts } from './cache-store.ts'
-import { identityOf } from './identity.ts'
-import { Mutations } from './mutations.ts'
-import { type CacheStoreOptions, openStore } from './open-store.ts'
+import type { Mutations } from './mutations.ts'
+import type { CacheStoreOptions } from './open-store.ts'
 
 export interface CachedOptions {
   /** Default: memory. */
@@ -60,13 +59,15 @@ export function cached(options: CachedOptions = {}): Decorator {
 
 function cachedDriver(inner: Driver, options: CachedOptions): CachedDriver {
   checkNumbers(options)
-  const { ttl = 3_600, metadataTtl = ttl, staleIfError = 0, now = Date.now, random = Math.random } = options
+  const { now = Date.now } = options
+  const driver = driverOf(options.store)
   const counts: CacheCounts = { hits: 0, misses: 0, fills: 0, rejected: 0, evictions: 0, errors: 0, stale: 0 }
-  const keptMs = Math.ceil((Math.max(ttl, metadataTtl) * 1.1 + staleIfError) * 1_000) + 1
-  const { store, maxFileSize, driver } = openStore(options.store, { counts, now, keptMs, identity: identityOf(inner) })
-  const limits = { ttlMs: ttl * 1_000, metadataTtlMs: metadataTtl * 1_000, staleIfErrorMs: staleIfError * 1_000 }
-  const reader = new CacheReader(inner, { store, counts, ...limits, maxFileSize: options.maxFileSize ?? maxFileSize, now, random })
-  const mutations = new Mutations(store, reader)
+  const operations = new Lazy(async () => (await import('./operations.ts')).cachedOperations(inner, options, counts))
+  const mutations: Changes = {
+    of: (paths, run) => operations.use((loaded) => loaded.mutations.of(paths, run)),
+    ofAll: (run) => operations.use((loaded) => loaded.mutations.ofAll(run)),
+    begin: (paths, token, lifeMs) => operations.use((loaded) => loaded.mutations.begin(paths, token, lifeMs)),
+  }
   const append = inner.append?.bind(inner)
   const all = driver === undefined ? [inner] : [inner, driver]
   return {
@@ -80,15 +81,15 @@ function cachedDriver(inner: Driver, options: CachedOptions): CachedDriver {
     append: append && ((path, content, options) => mutations.of([path], () => append(path, content, options))),
     publicUrl: inner.publicUrl?.bind(inner),
     signUrl: inner.signUrl && changingSigner(inner.signUrl.bind(inner), mutations, now),
-    stat: (path, options) => reader.stat(path, options),
-    read: (path, options) => reader.read(path, options),
+    stat: (path, options) => operations.use(({ reader }) => reader.stat(path, options)),
+    read: (path, options) => operations.use(({ reader }) => reader.read(path, options)),
     write: (path, content, options) => mutations.of([path], () => inner.write(path, content, options)),
     delete: (paths, options) => mutations.of(paths, () => inner.delete(paths, options)),
     list: (directory, options) => inner.list(directory, options),
     copy: (from, to, options) => mutations.of([to], () => inner.copy(from, to, options)),
     move: (from, to, options) => mutations.of([from, to], () => inner.move(from, to, options)),
     locate: (path) => inner.locate(path),
-    close: () => store.close(),
+    close: () => operations.ifUsed(({ store }) => store.close()),
     stats: () => ({ ...counts }),
     clear: () => mutations.ofAll(async () => undefined),
   }
@@ -101,7 +102,17 @@ function checkNumbers({ ttl, metadataTtl, maxFileSize, staleIfError }: CachedOpt
   }
 }
 
-function changingVisibility(inner: VisibilityAbility, mutations: Mutations): VisibilityAbility {
+/** What the store lies on. @throws ConfigurationError for a store that there is not */
+function driverOf(store: CacheStoreOptions = { driver: 'memory' }): Driver | undefined {
+  if (!['memory', 'redis', 'disk'].includes(store.driver)) throw new ConfigurationError('the store of a cache is memory, redis or disk')
+  if (store.driver !== 'disk') return undefined
+  return 'driver' in store.disk ? store.disk.driver : store.disk
+}
+
+/** Tells the cache of changes. */
+type Changes = Pick<Mutations, 'of' | 'ofAll' | 'begin'>
+
+function changingVisibility(inner: VisibilityAbility, mutations: Changes): VisibilityAbility {
   return {
     get: (path, options) => inner.get(path, options),
     set: (path, visibility, options) => mutations.of([path], () => inner.set(path, visibility, options)),
@@ -109,7 +120,7 @@ function changingVisibility(inner: VisibilityAbility, mutations: Mutations): Vis
 }
 
 /** Which files a directory held is known to nobody afterwards, so that all entries go. */
-function changingDirectories(inner: DirectoryAbility, mutations: Mutations): DirectoryAbility {
+function changingDirectories(inner: DirectoryAbility, mutations: Changes): DirectoryAbility {
   return {
     exists: (path, options) => inner.exists(path, options),
     create: (path, options) => inner.create(path, options),
@@ -117,7 +128,7 @@ function changingDirectories(inner: DirectoryAbility, mutations: Mutations): Dir
   }
 }
 
-function changingMultipart(inner: MultipartAbility, mutations: Mutations): MultipartAbility {
+function changingMultipart(inner: MultipartAbility, mutations: Changes): MultipartAbility {
   return {
     create: (path, options) => inner.create(path, options),
     part: (path, uploadId, number, content, options) => inner.part(path, uploadId, number, content, options),
@@ -130,7 +141,7 @@ function changingMultipart(inner: MultipartAbility, mutations: Mutations): Multi
 type Signer = (path: string, options: SignOptions) => Promise<SignedRequest>
 
 /** Whoever holds a signed upload may write until it expires, and tells nobody: until then the file is not kept. */
-function changingSigner(sign: Signer, mutations: Mutations, now: () => number): Signer {
+function changingSigner(sign: Signer, mutations: Changes, now: () => number): Signer {
   return async (path, options) => {
     if (options.method === 'PUT') await mutations.begin([path], nodeCrypto().randomUUID(), options.expiresAt.getTime() - now() + UPLOAD_MS)
     return sign(path, options)

@@ -1,6 +1,5 @@
 /** The store that a configuration names, guarded where it may fail, and what it holds by default. */
 import type { Driver } from '../../driver.ts'
-import { ConfigurationError } from '../../errors.ts'
 import type { CacheCounts, CacheStore } from './cache-store.ts'
 import { DiskStore } from './disk-store.ts'
 import { GuardedStore } from './guarded-store.ts'
@@ -37,8 +36,6 @@ export interface OpenedStore {
   readonly store: CacheStore
   /** Bytes of the largest file that is kept, where nobody says. */
   readonly maxFileSize: number
-  /** What the store lies on. */
-  readonly driver?: Driver | undefined
 }
 
 const KIB = 1024
@@ -46,23 +43,16 @@ const MIB = 1024 * KIB
 /** A disk may take a while. */
 const DISK_BUDGET_MS = 5_000
 
-/** @throws ConfigurationError for a store that there is not */
 export function openStore(options: CacheStoreOptions = { driver: 'memory' }, context: StoreContext): OpenedStore {
   const { counts, now, keptMs, identity } = context
-  switch (options.driver) {
-    case 'memory':
-      return { store: new MemoryStore({ maxBytes: options.maxBytes ?? 64 * MIB, counts, now }), maxFileSize: MIB }
-    case 'redis': {
-      const { url, client, prefix = `stowage:${identity}`, memory: memoryBytes = 0, budgetMs } = options
-      const store = new RedisStore({ url, client, prefix, memoryBytes, keptMs, counts })
-      return { store: new GuardedStore(store, { counts, now, budgetMs }), maxFileSize: 256 * KIB }
-    }
-    case 'disk': {
-      const driver = 'driver' in options.disk ? options.disk.driver : options.disk
-      const store = new DiskStore({ driver, maxBytes: options.maxBytes ?? 1024 * MIB, counts, now, identity })
-      return { store: new GuardedStore(store, { counts, now, budgetMs: DISK_BUDGET_MS }), maxFileSize: 64 * MIB, driver }
-    }
-    default:
-      throw new ConfigurationError('the store of a cache is memory, redis or disk')
+  if (options.driver === 'memory')
+    return { store: new MemoryStore({ maxBytes: options.maxBytes ?? 64 * MIB, counts, now }), maxFileSize: MIB }
+  if (options.driver === 'redis') {
+    const { url, client, prefix = `stowage:${identity}`, memory: memoryBytes = 0, budgetMs } = options
+    const store = new RedisStore({ url, client, prefix, memoryBytes, keptMs, counts })
+    return { store: new GuardedStore(store, { counts, now, budgetMs }), maxFileSize: 256 * KIB }
   }
+  const driver = 'driver' in options.disk ? options.disk.driver : options.disk
+  const store = new DiskStore({ driver, maxBytes: options.maxBytes ?? 1024 * MIB, counts, now, identity })
+  return { store: new GuardedStore(store, { counts, now, budgetMs: DISK_BUDGET_MS }), maxFileSize: 64 * MIB }
 }
