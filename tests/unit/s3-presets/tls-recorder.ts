@@ -51,7 +51,7 @@ function answerTo(method: string, url: string) {
   return { status: 200, headers: { etag: '"1"' } }
 }
 
-async function certificate(): Promise<{ key: Buffer; cert: Buffer }> {
+export async function certificate(): Promise<{ key: Buffer; cert: Buffer }> {
   const folder = await mkdtemp(join(tmpdir(), 'stowage-tls-'))
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
