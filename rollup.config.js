@@ -34,35 +34,28 @@ const reachableTypes = {
 }
 
 /**
- * The chunk of a module: `stowage` for what every import needs; else, under its own name, the first target of an `import()` that
- * reaches it. What a chunk shares with an earlier one it imports from there.
+ * The chunk of each module: `stowage` for what every import needs; else, under its own name, the target of an `import()` that reaches
+ * it, the one that reaches most first. What a chunk shares with an earlier one it imports from there, so that nothing is there twice
+ * and no chunk is a crumb of what others share.
  */
-function chunkOf(id, { getModuleInfo, getModuleIds }) {
-  if (APART.test(id)) return undefined
-  chunks ??= chunksOf([...getModuleIds()], getModuleInfo)
-  return chunks.get(id)
+function chunksOf(ids, getModuleInfo) {
+  const chunks = new Map()
+  const reach = (id, found = new Set()) => {
+    if (chunks.has(id) || found.has(id) || APART.test(id)) return found
+    found.add(id)
+    for (const imported of getModuleInfo(id)?.importedIds ?? []) reach(imported, found)
+    return found
+  }
+  for (const id of ids) if (getModuleInfo(id).isEntry) for (const reached of reach(id)) chunks.set(reached, 'stowage')
+  for (;;) {
+    const targets = new Set([...chunks.keys()].flatMap((id) => getModuleInfo(id)?.dynamicallyImportedIds ?? []))
+    const [next] = [...targets].filter((id) => reach(id).size > 0).sort((a, b) => reach(b).size - reach(a).size)
+    if (next === undefined) return chunks
+    for (const reached of reach(next)) chunks.set(reached, next.replace(/^.*\/build\/(.*)\.js$/, '$1'))
+  }
 }
 
 let chunks
-
-function chunksOf(ids, getModuleInfo) {
-  const known = new Map()
-  const take = (id, chunk) => {
-    if (known.has(id) || APART.test(id)) return
-    known.set(id, chunk)
-    for (const imported of getModuleInfo(id)?.importedIds ?? []) take(imported, chunk)
-  }
-  for (const id of ids) if (getModuleInfo(id).isEntry) take(id, 'stowage')
-  // In the order in which they are met, so that what loads comes before what it loads in turn.
-  const targets = new Set(ids.filter((id) => known.has(id)))
-  for (const id of targets) {
-    for (const target of getModuleInfo(id).dynamicallyImportedIds) {
-      take(target, target.replace(/^.*\/build\/(.*)\.js$/, '$1'))
-      for (const [reached] of known) targets.add(reached)
-    }
-  }
-  return known
-}
 
 export default {
   input: Object.fromEntries(entries.map((name) => [name, `build/${name}.js`])),
@@ -74,6 +67,9 @@ export default {
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
     hoistTransitiveImports: false,
-    manualChunks: chunkOf,
+    manualChunks: (id, { getModuleIds, getModuleInfo }) => {
+      chunks ??= chunksOf([...getModuleIds()], getModuleInfo)
+      return chunks.get(id)
+    },
   },
 }

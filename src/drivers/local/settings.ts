@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Visibility } from '../../driver.ts'
 import { ConfigurationError } from '../../errors.ts'
 import { type LinkPolicy, Root } from './containment.ts'
-import { Sweeper } from './sweep.ts'
+import { Sweeper } from './sweeper.ts'
 
 export interface LocalDriverOptions {
   /** The directory, relative to the working directory. It is made when the first file is written. */

@@ -8,7 +8,7 @@ import type { Dirent } from 'node:fs'
 import { joinPath } from '../../path.ts'
 import type { Root } from './containment.ts'
 import { isMissing, LinkError } from './local-errors.ts'
-import { exists, lstatOrMissing, OPEN, open, openDirectory, readdir, unlink } from './local-files.ts'
+import { exists, lstatOrMissing, OPEN, open, readdir, unlink } from './local-files.ts'
 import { HIDDEN_PREFIX } from './keys.ts'
 import { removeStale, withLock } from './lock.ts'
 import { readSidecarFrom, removeSidecar } from './sidecar.ts'
@@ -16,7 +16,6 @@ import { FOREIGN_AGE_MS, hasEnded, ownerOf, ownName } from './temp-files.ts'
 
 const LOCK = `${HIDDEN_PREFIX}-lock-`
 const META = `${HIDDEN_PREFIX}-meta-`
-const MAX_SWEPT = 10_000
 
 /**
  * Removes what is abandoned among the hidden names of the directory at `at`.
@@ -66,40 +65,6 @@ async function removeOrphan(at: string, meta: string): Promise<boolean> {
     await removeSidecar(at, name)
     return true
   })
-}
-
-/** Sweeps each directory once, one after the other, in the background. */
-export class Sweeper {
-  readonly #root: Root
-  readonly #swept = new Set<string>()
-  #work: Promise<void> = Promise.resolve()
-  #closed = false
-
-  constructor(root: Root) {
-    this.#root = root
-  }
-
-  /** Called when a directory is first written into. */
-  visit(directory: string): void {
-    if (this.#closed || this.#swept.has(directory)) return
-    if (this.#swept.size >= MAX_SWEPT) this.#swept.clear()
-    this.#swept.add(directory)
-    this.#work = this.#work.then(() => this.#sweep(directory)).catch(() => undefined)
-  }
-
-  /** Waits for what is under way, and begins nothing more. */
-  async close(): Promise<void> {
-    this.#closed = true
-    await this.#work
-  }
-
-  async #sweep(directory: string): Promise<void> {
-    await this.#root.within(directory, async (at) => {
-      for await (const { name } of await openDirectory(`${at}/.`)) {
-        if (name.startsWith(HIDDEN_PREFIX)) await sweepNames(at, [name])
-      }
-    })
-  }
 }
 
 /** Sweeps a whole tree, a directory at a time. @returns how many files it removed */
