@@ -6,6 +6,7 @@
  *   the bucket is being moved   this request goes to where Amazon sends it
  *   credentials have expired    they are renewed, once for all requests that met it
  *   a stale connection          the store had closed it while it was idle
+ *   417                         the body is sent without asking
  */
 import type { S3Identity, S3Settings } from '../settings.ts'
 import type { Failure } from './failure.ts'

@@ -9,7 +9,6 @@
  * repeated only when nothing can have been written: its repetition would meet what the first one wrote, and call that lost.
  */
 import type { Agent, IncomingMessage } from 'node:http'
-import { setImmediate } from 'node:timers/promises'
 import { nodeHttp, nodeHttps } from '../../../builtins.ts'
 import { type StorageError, UnavailableError } from '../../../errors.ts'
 import { isUndone } from '../conditions.ts'
@@ -60,6 +59,7 @@ const FRESH_MS = 1_000
 /** Worth a round trip before it is sent in vain. */
 const EXPECT_BYTES = 1024 * 1024
 const MAX_REPAIRS = 3
+const USER_AGENT = 'stowage'
 
 /** One request on its way, over all attempts. */
 interface Journey {
@@ -71,6 +71,8 @@ interface Journey {
   /** The store has sent this request elsewhere. */
   detour: Origin | undefined
   tried: Tried | undefined
+  /** Something on the way does not know `Expect`. */
+  isBlunt: boolean
 }
 
 export class Transport {
@@ -108,7 +110,7 @@ export class Transport {
   async send<Answer>(request: LeanRequest, read: ReadAnswer<Answer>): Promise<Answer> {
     request.signal?.throwIfAborted()
     const payloadHash = payloadOf(request, this.#settings)
-    const journey: Journey = { request, payloadHash, era: this.#era, repairs: 0, detour: undefined, tried: undefined }
+    const journey: Journey = { request, payloadHash, era: this.#era, repairs: 0, detour: undefined, tried: undefined, isBlunt: false }
     let failedBefore: Failure | undefined
     for (let attempt = 1; ; attempt++) {
       try {
@@ -135,7 +137,6 @@ export class Transport {
     const identity = 'then' in given ? await given : given
     const waiting = this.#slots.take(signal)
     if (waiting !== undefined) await waiting
-    if (this.#mayBeFreeSoon(origin)) await setImmediate()
     journey.tried = { origin, identity, skewMs: this.#skewMs }
     const answer = await this.#exchange(journey, journey.tried).send()
     this.#answeredAt = this.#now()
@@ -146,7 +147,7 @@ export class Transport {
   }
 
   /** Gives back the slot when its connection is free, or at once where there is none. */
-  #exchange({ request, payloadHash, era }: Journey, { origin, identity, skewMs }: Tried): Exchange {
+  #exchange({ request, payloadHash, era, isBlunt }: Journey, { origin, identity, skewMs }: Tried): Exchange {
     const { method, headers, query, body } = request
     const release = (): void => this.#slots.give()
     try {
@@ -154,9 +155,11 @@ export class Transport {
       if (era !== this.#era) throw closed()
       const path = `${origin.path}${request.path}` || '/'
       headers['host'] = origin.host
+      headers['user-agent'] = USER_AGENT
+      if (process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) trace(headers)
       // Node would send "no body" in chunks, which stores refuse.
       if (body !== undefined || method === 'PUT' || method === 'POST') headers['content-length'] = String(body?.byteLength ?? 0)
-      const expectsContinue = this.#expectsContinue(request)
+      const expectsContinue = !isBlunt && this.#expectsContinue(request)
       if (expectsContinue) headers['expect'] = '100-continue'
       else if (headers['expect'] !== undefined) delete headers['expect']
       const now = this.#now() + skewMs
@@ -194,6 +197,7 @@ export class Transport {
     const { tried, request, repairs } = journey
     if (tried === undefined || repairs === MAX_REPAIRS) return false
     if (failure.isStale && failure.$metadata.httpStatusCode === undefined) return request.isConditional !== true || !failure.isSent
+    if (failure.$metadata.httpStatusCode === 417 && !journey.isBlunt) return (journey.isBlunt = true)
     const skewMs = skewOf(failure, tried, this.#now())
     if (skewMs !== undefined) this.#skewMs = skewMs
     const elsewhere = redirectOf(failure, tried, this.#settings)
@@ -247,13 +251,6 @@ export class Transport {
     return this.#agent
   }
 
-  /** A connection is free some ticks after its answer was read: whoever comes in between would open another one. */
-  #mayBeFreeSoon(origin: Origin): boolean {
-    if (this.#slots.taken === 1) return false
-    for (const _ in this.#agentFor(origin).freeSockets) return false
-    return true
-  }
-
   #makeAgent(isSecure: boolean): Agent {
     const { maxSockets, tls } = this.#settings
     const options = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, timeout: IDLE_MS, scheduling: 'lifo' } as const
@@ -270,6 +267,12 @@ function payloadOf({ body }: LeanRequest, { signPayload }: S3Settings): (isSecur
   if (body === undefined || body.byteLength === 0) return () => EMPTY_PAYLOAD_HASH
   let hash: string | undefined
   return (isSecure) => ((signPayload ?? !isSecure) ? (hash ??= hashOf(body)) : UNSIGNED_PAYLOAD)
+}
+
+/** Tells a Lambda function that its own writes have woken it, as the SDK does. */
+function trace(headers: Headers): void {
+  const id = process.env['_X_AMZN_TRACE_ID']
+  if (id !== undefined) headers['x-amzn-trace-id'] = id
 }
 
 function flat(headers: Headers): string[] {
