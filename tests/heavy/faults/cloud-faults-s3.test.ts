@@ -2,33 +2,35 @@ import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
 import { describeHttpFaults } from '../../support/http-faults.ts'
 import { testBucket } from '../../support/stores/s3-store.ts'
 
-describeHttpFaults(
-  'S3 behind a bad network',
-  {
-    slow: 's3',
-    uploads: {
-      whole: { method: 'PUT', path: /file\.bin(\?x-id=PutObject)?$/ },
-      part: { method: 'PUT', path: /partNumber=/ },
-      commit: { method: 'POST', path: /uploadId=/ },
+for (const transport of ['lean', 'sdk'] as const)
+  describeHttpFaults(
+    `S3 behind a bad network, by the transport "${transport}"`,
+    {
+      slow: 's3',
+      uploads: {
+        whole: { method: 'PUT', path: /file\.bin(\?x-id=PutObject)?$/ },
+        part: { method: 'PUT', path: /partNumber=/ },
+        commit: { method: 'POST', path: /uploadId=/ },
+      },
+      downloads: { method: 'GET', path: /file\.bin/ },
+      stats: { method: 'HEAD' },
+      lists: { method: 'GET', path: /list-type=2/ },
+      deletes: { method: 'POST', path: /\?delete/ },
+      copies: { method: 'PUT', path: /copy\.bin/ },
+      flippedUpload: 'corrupted',
+      checksDownloads: false, // radosgw 16.2 stores no checksums; that they are compared is tested with a scripted answer.
+      givesUpSilence: true,
+      idleConnections: 1,
+      maxConnections: 6,
     },
-    downloads: { method: 'GET', path: /file\.bin/ },
-    stats: { method: 'HEAD' },
-    lists: { method: 'GET', path: /list-type=2/ },
-    deletes: { method: 'POST', path: /\?delete/ },
-    copies: { method: 'PUT', path: /copy\.bin/ },
-    flippedUpload: 'corrupted',
-    checksDownloads: false, // radosgw 16.2 stores no checksums; that they are compared is tested with a scripted answer.
-    givesUpSilence: true,
-    idleConnections: 1,
-    maxConnections: 6,
-  },
-  async () => {
-    const bucket = await testBucket()
-    return {
-      endpoint: bucket.server.endpoint,
-      driver: (endpoint, socketTimeoutMs) => new S3Driver(bucket.options({ endpoint, socketTimeoutMs, partSize: 5 * 1024 * 1024 })),
-      leftovers: () => bucket.openUploads(),
-      remove: () => bucket.remove(),
-    }
-  },
-)
+    async () => {
+      const bucket = await testBucket()
+      return {
+        endpoint: bucket.server.endpoint,
+        driver: (endpoint, socketTimeoutMs) =>
+          new S3Driver(bucket.options({ transport, endpoint, socketTimeoutMs, partSize: 5 * 1024 * 1024 })),
+        leftovers: () => bucket.openUploads(),
+        remove: () => bucket.remove(),
+      }
+    },
+  )

@@ -1,0 +1,5 @@
+/** tests/unit/s3/uploading.test.ts, over the SDK. */
+import { useTransport } from '../../support/stores/s3-store.ts'
+
+useTransport('sdk')
+await import('../../unit/s3/uploading.test.ts')
