@@ -168,6 +168,7 @@ const HOSTILE: Readonly<Record<string, string | Uint8Array>> = {
   JSON: '{"error":"no"}',
   'a text with an element in it': '<r><K>a<b/>c</K></r>',
   'a tag without a name': '<r><></></r>',
+  'a name that does not end': `<r><${'x'.repeat(MAX_TEXT - 1)}`,
   'a tag that begins with a digit': '<r><1/></r>',
   'a tag in a tag': '<r><K<K>></K></r>',
   'an attribute without a value': '<r a></r>',

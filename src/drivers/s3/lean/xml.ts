@@ -137,6 +137,7 @@ export class XmlReader {
   #open(source: string, start: number): number {
     let end = start
     while (IN_NAMES[source.charCodeAt(end)] === 1) end++
+    if (end - start > MAX_NAME) throw noStore() // here, or one that comes byte by byte would be looked through each time
     if (source.charCodeAt(end) === END && end > start && source.charCodeAt(start) > NINE) {
       const name = source.slice(start, end)
       this.#enter(name, name)
