@@ -7,17 +7,16 @@
  * purge never fails the change, unless the disk waits for it, and is repeated until it is made. Over an encrypted disk it is refused,
  * unless a layer between serves plaintext.
  */
-import type { CallOptions, Decorator, Driver, Supports } from '../../driver.ts'
+import type { CallOptions, Decorator, DirectoryAbility, Driver, MultipartAbility, Supports, VisibilityAbility } from '../../driver.ts'
 import { ConfigurationError, UnsupportedError } from '../../errors.ts'
+import { Lazy } from '../../lazy.ts'
 import { addressOf } from './address.ts'
-import { Changes, purgedDirectories, purgedMultipart, purgedVisibility } from './changes.ts'
-import { Dispatcher } from './dispatcher.ts'
 import { CdnEvents, type CdnListener } from './events.ts'
 import type { CdnGrant } from './grant.ts'
 import { type CdnOptions, dispatcherOptions } from './options.ts'
-import { purgerOf, signerOf } from './providers.ts'
-import { type PurgeWhat, targetsOf } from './purge-target.ts'
-import type { Purger } from './purger.ts'
+import { canPurge, signerOf } from './providers.ts'
+import type { PurgeWhat } from './purge-target.ts'
+import type { Purging, PurgingOptions } from './purging.ts'
 import { cookiesFor, type Signing, signGrant, signUrlOf } from './signing.ts'
 
 /** What `disk.layer('cdn')` gives. */
@@ -58,26 +57,33 @@ export function cdn(options: CdnOptions): Decorator {
     const address = addressOf(options.url, inner)
     const events = new CdnEvents()
     if (options.on !== undefined) events.add(options.on)
-    const purger = options.purge === false ? undefined : purgerOf(options.provider, address)
     const signing = { address, signer, forSpaces: options.provider?.type === 'spaces', now: options.now ?? (() => new Date()) }
-    const dispatcher = purger && new Dispatcher(purger, dispatcherOptions(options, events))
-    return cdnDriver(inner, { options, signing, events, purger, dispatcher })
+    return cdnDriver(inner, { options, signing, events, purging: purgingOf(inner, { options, address, events }) })
   }
+}
+
+function purgingOf(
+  inner: Driver,
+  { options, address, events }: Pick<Parts, 'options' | 'events'> & Pick<Signing, 'address'>,
+): Lazy<Purging> | undefined {
+  const { provider, purge } = options
+  if (provider === undefined || purge === false || !canPurge(provider)) return undefined
+  const purging: PurgingOptions = { provider, address, dispatcher: dispatcherOptions(options, events), waits: purge === 'await' }
+  return new Lazy(async () => new (await import('./purging.ts')).Purging(inner, purging))
 }
 
 interface Parts {
   readonly options: CdnOptions
   readonly signing: Signing
   readonly events: CdnEvents
-  readonly purger: Purger | undefined
-  readonly dispatcher: Dispatcher | undefined
+  /** Undefined where nothing is purged. */
+  readonly purging: Lazy<Purging> | undefined
 }
 
-function cdnDriver(inner: Driver, { options, signing, events, purger, dispatcher }: Parts): CdnDriver {
+function cdnDriver(inner: Driver, { options, signing, events, purging }: Parts): CdnDriver {
   const { closeTimeoutMs = 5_000 } = options
-  const changes = dispatcher && new Changes(dispatcher, { waits: options.purge === 'await' })
-  const changed = <T>(paths: readonly string[], limits: CallOptions, run: () => Promise<T>): Promise<T> =>
-    changes === undefined ? run() : changes.ofFiles(paths, limits, run)
+  const changed: Changed = (paths, limits, run) =>
+    purging === undefined ? run() : purging.use((loaded) => loaded.ofFiles(paths, limits, run))
   const append = inner.append?.bind(inner)
   const { visibility, directories, multipart } = inner
   const isSigned = signing.signer !== undefined
@@ -86,9 +92,9 @@ function cdnDriver(inner: Driver, { options, signing, events, purger, dispatcher
     name: `cdn(${inner.name})`,
     inner: [inner],
     supports: isSigned ? signedBy(inner.supports) : inner.supports,
-    visibility: visibility && changes ? purgedVisibility(visibility, changes) : visibility,
-    directories: directories && changes && purger ? purgedDirectories(directories, changes, { driver: inner, purger }) : directories,
-    multipart: multipart && changes ? purgedMultipart(multipart, changes) : multipart,
+    visibility: visibility && purging ? purgedVisibility(visibility, changed) : visibility,
+    directories: directories && purging ? purgedDirectories(directories, purging) : directories,
+    multipart: multipart && purging ? purgedMultipart(multipart, changed) : multipart,
     append: append && ((path, content, limits) => changed([path], limits, () => append(path, content, limits))),
     publicUrl: async (path) => signing.address.url(path),
     signUrl: signUrlOf(inner, signing),
@@ -100,24 +106,41 @@ function cdnDriver(inner: Driver, { options, signing, events, purger, dispatcher
     copy: (from, to, limits) => changed([to], limits, () => inner.copy(from, to, limits)),
     move: (from, to, limits) => changed([from, to], limits, () => inner.move(from, to, limits)),
     locate: (path) => inner.locate(path),
-    close: async () => dispatcher?.close(closeTimeoutMs),
-    purge: async (what, limits = {}) => (changes ?? noPurger()).purge(checked(what, purger), limits),
-    pending: () => dispatcher?.pending() ?? 0,
-    flush: async ({ timeoutMs = 5_000 } = {}) => dispatcher?.drain(timeoutMs) ?? true,
+    close: async () => purging?.ifUsed((loaded) => loaded.close(closeTimeoutMs)),
+    purge: async (what, limits = {}) => (purging ?? noPurger()).use((loaded) => loaded.purge(what, limits)),
+    pending: () => purging?.loaded?.pending() ?? 0,
+    flush: async ({ timeoutMs = 5_000 } = {}) => purging?.use((loaded) => loaded.flush(timeoutMs)) ?? true,
     sign: async (path, grant) => signGrant(path, grant, signing),
     cookies: async (path, grant) => cookiesFor(path, grant, signing),
     on: (listener) => events.add(listener),
   }
 }
 
-function checked(what: PurgeWhat, purger: Purger | undefined): ReturnType<typeof targetsOf> {
-  const targets = targetsOf(what)
-  for (const { type } of targets) {
-    if (type === 'prefix' && purger?.takesPrefixes === false)
-      throw new UnsupportedError(`${purger.name} cannot purge a directory: name its files`)
-    if (type === 'all' && purger?.takesAll === false) throw new UnsupportedError(`${purger.name} needs "serviceId" to purge everything`)
+type Changed = <T>(paths: readonly string[], limits: CallOptions, run: () => Promise<T>) => Promise<T>
+
+function purgedVisibility(inner: VisibilityAbility, changed: Changed): VisibilityAbility {
+  return {
+    get: (path, limits) => inner.get(path, limits),
+    set: (path, visibility, limits) => changed([path], limits, () => inner.set(path, visibility, limits)),
   }
-  return targets
+}
+
+function purgedDirectories(inner: DirectoryAbility, purging: Lazy<Purging>): DirectoryAbility {
+  return {
+    exists: (path, limits) => inner.exists(path, limits),
+    create: (path, limits) => inner.create(path, limits),
+    delete: (path, limits) => purging.use((loaded) => loaded.ofDirectory(path, limits, () => inner.delete(path, limits))),
+  }
+}
+
+function purgedMultipart(inner: MultipartAbility, changed: Changed): MultipartAbility {
+  return {
+    create: (path, limits) => inner.create(path, limits),
+    part: (path, uploadId, number, content, limits) => inner.part(path, uploadId, number, content, limits),
+    list: (path, uploadId, limits) => inner.list(path, uploadId, limits),
+    complete: (path, uploadId, parts, limits) => changed([path], limits, () => inner.complete(path, uploadId, parts, limits)),
+    abort: (path, uploadId, limits) => inner.abort(path, uploadId, limits),
+  }
 }
 
 function noPurger(): never {

@@ -2,7 +2,7 @@
  * Changes of files beside a network: announced before, purged after, because what is purged first is fetched again as it was. A change
  * that failed so that nobody knows what is there is purged, too.
  */
-import type { CallOptions, DirectoryAbility, Driver, MultipartAbility, VisibilityAbility } from '../../driver.ts'
+import type { CallOptions, Driver } from '../../driver.ts'
 import { isStorageError, UnavailableError } from '../../errors.ts'
 import { pagesOf } from '../../derive.ts'
 import type { Dispatcher } from './dispatcher.ts'
@@ -106,30 +106,8 @@ const MAY_HAVE: ReadonlySet<string> = new Set([
   'precondition_failed',
 ])
 
-export function purgedVisibility(inner: VisibilityAbility, changes: Changes): VisibilityAbility {
-  return {
-    get: (path, options) => inner.get(path, options),
-    set: (path, visibility, options) => changes.ofFiles([path], options, () => inner.set(path, visibility, options)),
-  }
-}
-
-export function purgedDirectories(
-  inner: DirectoryAbility,
-  changes: Changes,
-  { driver, purger }: { driver: Driver; purger: Purger },
-): DirectoryAbility {
-  return {
-    exists: (path, options) => inner.exists(path, options),
-    create: (path, options) => inner.create(path, options),
-    delete: async (path, options) => {
-      options.signal?.throwIfAborted()
-      return changes.of(await directoryTargets(driver, purger, { path, options }), options, () => inner.delete(path, options))
-    },
-  }
-}
-
 /** The directory, or where the provider has no word for it the files that it holds. */
-async function directoryTargets(
+export async function directoryTargets(
   driver: Driver,
   { takesPrefixes, takesAll }: Purger,
   { path, options }: { readonly path: string; readonly options: CallOptions },
@@ -141,14 +119,4 @@ async function directoryTargets(
     if (takesAll && targets.length > MAX_LISTED) return [EVERYTHING]
   }
   return targets
-}
-
-export function purgedMultipart(inner: MultipartAbility, changes: Changes): MultipartAbility {
-  return {
-    create: (path, options) => inner.create(path, options),
-    part: (path, uploadId, number, content, options) => inner.part(path, uploadId, number, content, options),
-    list: (path, uploadId, options) => inner.list(path, uploadId, options),
-    complete: (path, uploadId, parts, options) => changes.ofFiles([path], options, () => inner.complete(path, uploadId, parts, options)),
-    abort: (path, uploadId, options) => inner.abort(path, uploadId, options),
-  }
 }

@@ -1,6 +1,6 @@
 /** What a CDN disk is made with, and its defaults. */
 import { ConfigurationError } from '../../errors.ts'
-import type { Dispatcher, DispatcherOptions } from './dispatcher.ts'
+import type { DispatcherOptions } from './dispatcher.ts'
 import type { CdnEvents, CdnListener } from './events.ts'
 import type { CdnProvider } from './providers.ts'
 import { impatient, memoryQueue, type PurgeQueue } from './purge-queue.ts'
@@ -34,7 +34,7 @@ export interface CdnOptions {
 const QUEUE_TIMEOUT_MS = 2_000
 
 /** @throws ConfigurationError for numbers that are none */
-export function dispatcherOptions(options: CdnOptions, events: CdnEvents): ConstructorParameters<typeof Dispatcher>[1] {
+export function dispatcherOptions(options: CdnOptions, events: CdnEvents): DispatcherOptions {
   const { purge = 'background', repurgeAfter = 10, retry = {}, random = Math.random } = options
   const { batchMs = purge === 'await' ? 25 : 250, requestTimeoutMs = 10_000 } = options
   const { baseDelayMs = 1_000, maxDelayMs = 300_000 } = retry
@@ -50,7 +50,7 @@ export function dispatcherOptions(options: CdnOptions, events: CdnEvents): Const
     if (!(Number.isFinite(value) && value >= 0)) throw new ConfigurationError(`"${name}" must be a number that is not negative`)
   }
   const queue = options.queue === undefined ? memoryQueue() : impatient(options.queue, QUEUE_TIMEOUT_MS)
-  const made: DispatcherOptions = {
+  return {
     queue,
     events,
     batchMs,
@@ -59,5 +59,4 @@ export function dispatcherOptions(options: CdnOptions, events: CdnEvents): Const
     timeoutMs: requestTimeoutMs,
     random,
   }
-  return made
 }

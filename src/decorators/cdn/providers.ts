@@ -1,17 +1,10 @@
 /** The networks, and what signs and purges there. Without the keys for one of them, that part is off. */
 import { ConfigurationError, quote } from '../../errors.ts'
-import type { CdnAddress } from './address.ts'
 import { type BunnyScheme, bunnySigner } from './bunny-signer.ts'
-import { bunnyPurger } from './bunny-purger.ts'
-import { cloudflarePurger } from './cloudflare-purger.ts'
 import { cloudflareSigner } from './cloudflare-signer.ts'
-import { cloudfrontPurger } from './cloudfront-purger.ts'
 import { cloudfrontSigner } from './cloudfront-signer.ts'
-import { fastlyPurger } from './fastly-purger.ts'
 import { fastlySigner } from './fastly-signer.ts'
 import type { CdnSigner } from './grant.ts'
-import type { Purger } from './purger.ts'
-import { spacesPurger } from './spaces-purger.ts'
 
 interface ProviderOrigin {
   /** Replaces the origin of the provider's API. */
@@ -75,30 +68,18 @@ export function signerOf(provider: CdnProvider | undefined): CdnSigner | undefin
   }
 }
 
-export function purgerOf(provider: CdnProvider | undefined, address: CdnAddress): Purger | undefined {
-  if (provider === undefined) return undefined
-  switch (provider.type) {
-    case 'cloudfront': {
-      const { distributionId, credentials, apiUrl } = provider
-      return distributionId ? cloudfrontPurger({ distributionId, credentials, apiUrl }, address) : undefined
-    }
-    case 'bunny':
-      return provider.apiKey ? bunnyPurger({ apiKey: provider.apiKey, apiUrl: provider.apiUrl }, address) : undefined
-    case 'cloudflare': {
-      const { zoneId, apiToken, apiUrl } = provider
-      return zoneId && apiToken ? cloudflarePurger({ zoneId, apiToken, apiUrl }, address) : undefined
-    }
-    case 'fastly': {
-      const { apiToken, serviceId, apiUrl } = provider
-      return apiToken ? fastlyPurger({ apiToken, serviceId, apiUrl }, address) : undefined
-    }
-    case 'spaces': {
-      const { endpointId, apiToken, apiUrl } = provider
-      return endpointId && apiToken ? spacesPurger({ endpointId, apiToken, apiUrl }, address) : undefined
-    }
-    default:
-      throw unknownProvider(provider)
-  }
+/** What it takes to purge at each of them. */
+const PURGE_KEYS = {
+  cloudfront: ['distributionId'],
+  bunny: ['apiKey'],
+  cloudflare: ['zoneId', 'apiToken'],
+  fastly: ['apiToken'],
+  spaces: ['endpointId', 'apiToken'],
+} as const satisfies Record<CdnProvider['type'], readonly string[]>
+
+export function canPurge(provider: CdnProvider): boolean {
+  const values: Readonly<Record<string, unknown>> = { ...provider }
+  return PURGE_KEYS[provider.type].every((key) => Boolean(values[key]))
 }
 
 function unknownProvider(provider: never): ConfigurationError {
