@@ -77,10 +77,10 @@ export class Exchange {
     call.on('response', this.#receive)
     call.on('close', this.#close)
     signal?.addEventListener('abort', this.#abort, { once: true })
-    const ms = this.#settings.socketTimeoutMs
-    this.#timer = setTimeout(() => this.#give(timeoutFailure('waiting for a connection of the agent', ms, false)), ms)
     if (expectsContinue && this.#owesBody) call.on('continue', this.#sendBody)
     else this.#sendBody()
+    const ms = this.#settings.socketTimeoutMs
+    this.#timer = setTimeout(() => this.#give(timeoutFailure('waiting for a connection of the agent', ms, false)), ms)
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -119,7 +119,7 @@ export class Exchange {
   readonly #silence = (): void => {
     const ms = this.#settings.socketTimeoutMs
     const answer = this.#answer
-    if (answer !== undefined && (answer.isPaused() || answer.readableLength > 0)) this.#call.socket?.setTimeout(ms)
+    if (answer !== undefined && isUnread(answer)) this.#call.socket?.setTimeout(ms)
     else this.#give(timeoutFailure('waiting for the store', ms, this.#mayBeDone))
   }
 
@@ -141,11 +141,18 @@ export class Exchange {
     this.#resolve(answer)
   }
 
-  /** What was announced and not sent cannot be left out: the connection is of no more use once the answer was read. */
+  /**
+   * What was announced and not sent cannot be left out: the connection is of no more use once the answer was read. Of a body that has
+   * arrived, the word of the socket may come after the store's.
+   */
   #endEarly(answer: IncomingMessage): void {
     clearTimeout(this.#timer)
-    answer.once('end', () => {
+    const hangUp = (): void => {
       if (!this.#call.writableFinished) this.#call.destroy()
+    }
+    answer.once('end', () => {
+      if (this.#owesBody) hangUp()
+      else if ((answer.statusCode ?? 0) >= 300) setImmediate(hangUp)
     })
   }
 
@@ -166,6 +173,11 @@ export class Exchange {
     this.#call.destroy()
     if (this.#call.socket === null) this.#close() // The agent may never come to give it one.
   }
+}
+
+/** Something is there that nobody takes, or nobody wants anything. An iterator that waits looks paused as well. */
+function isUnread(answer: IncomingMessage): boolean {
+  return answer.readableLength > 0 || (answer.isPaused() && answer.listenerCount('readable') === 0)
 }
 
 function isConnecting(socket: Socket): boolean {

@@ -94,8 +94,8 @@ export class LeanRequests implements S3Requests {
     const headers: Headers = {}
     put(headers, 'if-match', unquoted(ifMatch))
     customerKey(headers, this.#settings)
-    return this.#transport.send({ method: 'HEAD', path: pathOf(key), query: versioned(versionId), headers, signal }, (answer) => {
-      drop(answer)
+    return this.#transport.send({ method: 'HEAD', path: pathOf(key), query: versioned(versionId), headers, signal }, async (answer) => {
+      await drop(answer)
       return headOf(answer.headers)
     })
   }
@@ -126,8 +126,8 @@ export class LeanRequests implements S3Requests {
     if (options.checksum !== undefined) checksumHeader(headers, options.checksum, this.#settings)
     if (this.#keepsChecksums && !hasChecksum(headers)) headers['x-amz-checksum-crc32'] = crc32Of(bytes)
     const request = { method: 'PUT', path: pathOf(key), query: '', headers, body: bytes, ...guarded(options) } as const
-    return this.#transport.send(request, (answer) => {
-      drop(answer)
+    return this.#transport.send(request, async (answer) => {
+      await drop(answer)
       const written = writtenOf(answer.headers)
       if (written.etag === undefined) throw noStore()
       return written
@@ -209,8 +209,8 @@ export class LeanRequests implements S3Requests {
     const crc32 = this.#keepsChecksums ? crc32Of(bytes) : undefined
     put(headers, 'x-amz-checksum-crc32', crc32)
     const request = { method: 'PUT', path: pathOf(address.key), query: partQuery(address), headers, body: bytes, signal } as const
-    return this.#transport.send(request, (answer) => {
-      drop(answer)
+    return this.#transport.send(request, async (answer) => {
+      await drop(answer)
       const { etag = '' } = writtenOf(answer.headers)
       const kept = textOf(answer.headers, 'x-amz-checksum-crc32')
       return { number: address.number, etag, size: bytes.byteLength, crc32: kept }

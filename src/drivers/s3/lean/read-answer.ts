@@ -40,9 +40,13 @@ function statusOf({ code = '' }: ErrorBody): number {
   return code === 'SlowDown' || code === 'ServiceUnavailable' ? 503 : code === 'InternalError' ? 500 : 400
 }
 
-/** Lets an answer go by whose body nobody wants. */
-export function drop(answer: IncomingMessage): void {
+/** Lets an answer go by whose body nobody wants. Resolves when it has: a request made then finds the connection free. */
+export function drop(answer: IncomingMessage): Promise<void> {
   answer.resume()
+  return new Promise((resolve) => {
+    answer.on('end', resolve)
+    answer.on('close', resolve)
+  })
 }
 
 /** Of an answer that is an error; never rejects: what is cut or no XML says at least its status. */
