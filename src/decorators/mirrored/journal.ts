@@ -9,9 +9,8 @@ import { nodeCrypto } from '../../builtins.ts'
 import { bytesContent, collect } from '../../content.ts'
 import { pagesOf } from '../../derive.ts'
 import type { Driver } from '../../driver.ts'
-import { InvalidPathError, isNotFound } from '../../errors.ts'
-
-export const JOURNAL = 'stowage-journal'
+import { isNotFound } from '../../errors.ts'
+import { JOURNAL } from './journal-paths.ts'
 
 /** What may differ between the primary and its mirrors. */
 export type Work = { readonly paths: readonly string[] } | { readonly directory: string }
@@ -63,14 +62,4 @@ export class Journal {
       throw error
     }
   }
-}
-
-/** @throws InvalidPathError for a path that is kept for the journal */
-export function checkPath(path: string): string {
-  if (!isJournal(path)) return path
-  throw new InvalidPathError(`"${JOURNAL}" is where a mirrored disk keeps what its mirrors wait for: choose another name`)
-}
-
-export function isJournal(path: string): boolean {
-  return path === JOURNAL || path.startsWith(`${JOURNAL}/`)
 }

@@ -3,7 +3,7 @@ import { createDigest } from '../../digest.ts'
 import { pagesOf } from '../../derive.ts'
 import type { CallOptions, Driver, FileEntry } from '../../driver.ts'
 import { compareUtf8 } from '../../path.ts'
-import { isJournal } from './journal.ts'
+import { isJournal } from './journal-paths.ts'
 
 export interface Difference {
   readonly path: string
