@@ -30,7 +30,9 @@ export const BUCKET = 'bench'
 const REGION = 'us-east-1'
 const KEY = 'AKIDBENCHBENCHBENCH0'
 const SECRET = 'bench/secret/bench/secret/bench/secret00'
+/** Those of the disk's defaults, for every client that can be told; `sdk`, flystorage and files-sdk are as they come: 5 MiB, four at once. */
 const PART = 8 * 1024 * 1024
+const PARTS_AT_ONCE = 3
 const RANGES = 16
 /** What users do of a library that deletes one file per call. */
 const DELETES_AT_ONCE = 50
@@ -86,7 +88,7 @@ async function sdkTuned(endpoint: string): Promise<S3Implementation> {
     { step: 'build', name: 'unsignedPayload' },
   )
   return {
-    ...bare(aws, client),
+    ...bare(aws, client, { partSize: PART, queueSize: PARTS_AT_ONCE }),
     get: async (Key) => {
       const { Body, ContentLength = 0 } = await client.send(new aws.GetObjectCommand({ Bucket: BUCKET, Key }))
       return collected(Body as Readable, ContentLength)
@@ -110,13 +112,13 @@ async function sdkTuned(endpoint: string): Promise<S3Implementation> {
   }
 }
 
-function bare(aws: typeof Aws, client: Aws.S3Client): Omit<S3Implementation, 'get' | 'list'> {
+function bare(aws: typeof Aws, client: Aws.S3Client, parts: object = {}): Omit<S3Implementation, 'get' | 'list'> {
   return {
     put: (Key, Body) => client.send(new aws.PutObjectCommand({ Bucket: BUCKET, Key, Body })),
     head: async (Key) => (await client.send(new aws.HeadObjectCommand({ Bucket: BUCKET, Key }))).ContentLength ?? -1,
     upload: async (Key, Body) => {
       const { Upload } = await peer('@aws-sdk/lib-storage')
-      return new Upload({ client, params: { Bucket: BUCKET, Key, Body } }).done()
+      return new Upload({ client, params: { Bucket: BUCKET, Key, Body }, ...parts }).done()
     },
     download: async (Key) => (await client.send(new aws.GetObjectCommand({ Bucket: BUCKET, Key }))).Body as Readable,
     deleteMany: async (keys) => {
@@ -155,14 +157,17 @@ async function* inRanges(size: number, fetch: (start: number, end: number) => Pr
   }
 }
 
-async function stowageDriver(endpoint: string): Promise<Driver> {
+/** The endpoint only says where the server is; checksums are sent and checked as on Amazon S3, and as the SDK does. */
+const LEAN = { transport: 'lean', checksums: 'whenSupported' } as const
+
+async function stowageDriver(endpoint: string, options: object): Promise<Driver> {
   const { S3Driver } = (await built('drivers/s3/s3-driver.js')) as { S3Driver: new (config: object) => Driver }
-  return new S3Driver({ bucket: BUCKET, region: REGION, endpoint, pathStyle: true, key: KEY, secret: SECRET })
+  return new S3Driver({ bucket: BUCKET, region: REGION, endpoint, pathStyle: true, key: KEY, secret: SECRET, ...options })
 }
 
-async function stowage(endpoint: string): Promise<S3Implementation> {
+async function stowage(endpoint: string, options: object = LEAN): Promise<S3Implementation> {
   const { Disk } = (await built('index.js')) as typeof Core
-  const disk = new Disk(await stowageDriver(endpoint))
+  const disk = new Disk(await stowageDriver(endpoint, options))
   return {
     put: (key, bytes) => disk.put(key, bytes),
     get: (key) => disk.get(key),
@@ -178,7 +183,7 @@ async function stowage(endpoint: string): Promise<S3Implementation> {
 
 /** What `Disk` adds shows in the difference. */
 async function stowageBare(endpoint: string): Promise<S3Implementation> {
-  const driver = await stowageDriver(endpoint)
+  const driver = await stowageDriver(endpoint, LEAN)
   return {
     put: (key, bytes) =>
       driver.write(
@@ -294,7 +299,7 @@ async function opendal(endpoint: string): Promise<S3Implementation> {
     get: (key) => operator.read(key),
     head: async (key) => Number((await operator.stat(key)).contentLength),
     upload: async (key, source) => {
-      const writer = await operator.writer(key, { chunk: BigInt(PART), concurrent: 4 })
+      const writer = await operator.writer(key, { chunk: BigInt(PART), concurrent: PARTS_AT_ONCE })
       for await (const chunk of source) await writer.write(chunk)
       await writer.close()
     },
@@ -329,6 +334,8 @@ export const S3_IMPLEMENTATIONS: Readonly<Record<string, (endpoint: string) => P
   sdk,
   'sdk tuned': sdkTuned,
   stowage,
+  'stowage plain': (endpoint) => stowage(endpoint, { transport: 'lean', checksums: 'whenRequired' }),
+  'stowage sdk': (endpoint) => stowage(endpoint, { transport: 'sdk', checksums: 'whenSupported' }),
   'stowage driver': stowageBare,
   flydrive,
   flystorage,

@@ -3,121 +3,41 @@
  * process of its own, taking turns round by round, so that what else the machine does falls upon all. Small requests are compared in
  * processes that have warmed up; streams, listings and scripts of 1,000 files in a fresh one each time, whose peak memory is its own.
  *
- *   npm run bench:s3           prints the tables as Markdown; BENCH_PARTS, BENCH_ROUNDS and BENCH_ONLY change what, how often and whom,
- *                              BENCH_JSON names a file for every single measurement
+ *   npm run bench:s3           prints tables and a judgement as Markdown; BENCH_PARTS, BENCH_ROUNDS and BENCH_ONLY change what, how often and
+ *                              whom, BENCH_JSON names a file for every single measurement
+ *   npm run bench:s3 -- --docs the same, and writes tables and chart into docs/performance.md; only of a whole run
  */
-import { type ChildProcess, execFileSync, fork, type ForkOptions } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { stripTypeScriptTypes } from 'node:module'
-import { cpus } from 'node:os'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import type { Conditions } from './null-server.ts'
 import type { Report } from './null-server-process.ts'
+import { writeDocs } from './s3-documents.ts'
 import { S3_IMPLEMENTATIONS } from './s3-implementations.ts'
+import type { Loads } from './s3-loads.ts'
+import { coldLoads, coldStart, ServerProcess, stripTypes, Worker } from './s3-processes.ts'
+import { fragments } from './s3-report.ts'
+import type { Checks, Cold, Part, Results, Row, Sample } from './s3-results.ts'
 import type { S3Measurement, S3Task } from './s3-worker.ts'
 
+const ALL_PARTS = 'small,streams,capped,latency,lists,cold'
+/** What to measure. */
+const PARTS = (process.env['BENCH_PARTS'] ?? ALL_PARTS).split(',')
 const ONLY = process.env['BENCH_ONLY']?.split(',')
 const NAMES = Object.keys(S3_IMPLEMENTATIONS).filter((name) => ONLY?.includes(name) ?? true)
-const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 7)
-/** What to measure, of `small,streams,capped,latency,lists,cold`. */
-const PARTS = (process.env['BENCH_PARTS'] ?? 'small,streams,capped,latency,lists,cold').split(',')
-/** The bare SDK at its best: what the others are compared with. */
-const REFERENCE = 'sdk tuned'
+/** The bare driver shows what `Disk` adds to a small request; the disk without checksums does the work that opendal does. */
+const OF_SMALL = NAMES.filter((name) => name !== 'stowage plain')
+const OF_STREAMS = NAMES.filter((name) => name !== 'stowage driver')
+const OF_THE_REST = OF_STREAMS.filter((name) => name !== 'stowage plain')
+const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
+const FEWER = Math.min(ROUNDS, 3)
+const SAMPLE_MS = Number(process.env['BENCH_SAMPLE_MS'] ?? 250)
 const MIB = 1024 ** 2
 const LARGE = Number(process.env['BENCH_STREAM_BYTES'] ?? 256 * MIB)
+const CHECKED = 20 * MIB
 const LATENCY: Partial<Conditions> = { latencyMs: 20 }
 const CAPPED: Partial<Conditions> = { latencyMs: 20, bytesPerSecond: 20_000_000 }
-
-/** The processes run JavaScript, as users do: to strip types costs Node 40 MiB and 100 ms. */
-const SCRIPTS = join(import.meta.dirname, 'node_modules', '.s3')
-const FORKED: ForkOptions & { env: NodeJS.ProcessEnv } = {
-  stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  env: { ...process.env, BENCH_DIST: process.env['BENCH_DIST'] ?? join(import.meta.dirname, '../dist') },
-}
-
-function stripTypes(): void {
-  rmSync(SCRIPTS, { recursive: true, force: true })
-  mkdirSync(SCRIPTS)
-  for (const file of readdirSync(import.meta.dirname)) {
-    if (!/^(?:s3-|null-server).*\.ts$/.test(file)) continue
-    const script = stripTypeScriptTypes(readFileSync(join(import.meta.dirname, file), 'utf8'))
-    writeFileSync(join(SCRIPTS, file.replace('.ts', '.mjs')), script.replaceAll(/ from '(\.\/[\w-]+)\.ts'/g, " from '$1.mjs'"))
-  }
-}
-
-type Sample = S3Measurement & Report
-
-interface Row {
-  readonly title: string
-  readonly task: S3Task
-  readonly samples: Map<string, Sample[]>
-}
-
-class ServerProcess {
-  readonly #child: ChildProcess
-  readonly endpoint: string
-
-  private constructor(child: ChildProcess, endpoint: string) {
-    this.#child = child
-    this.endpoint = endpoint
-  }
-
-  static async start(): Promise<ServerProcess> {
-    const child = fork(join(SCRIPTS, 'null-server-process.mjs'), FORKED)
-    const [endpoint] = (await once(child, 'message')) as [string]
-    return new ServerProcess(child, endpoint)
-  }
-
-  /** Sets the conditions. @returns what was counted since they were last set */
-  async next(conditions: Partial<Conditions>): Promise<Report> {
-    const answer = once(this.#child, 'message')
-    this.#child.send(conditions)
-    const [report] = (await answer) as [Report]
-    return report
-  }
-
-  async stop(): Promise<void> {
-    const exit = once(this.#child, 'exit')
-    this.#child.disconnect()
-    await exit
-  }
-}
-
-class Worker {
-  readonly #child: ChildProcess
-  readonly #died: Promise<S3Measurement>
-
-  private constructor(child: ChildProcess) {
-    this.#child = child
-    this.#died = once(child, 'exit').then(([code]) => ({
-      ms: undefined,
-      cpuMs: 0,
-      peakRssMb: 0,
-      result: 0,
-      error: `the process ended with ${String(code)}`,
-    }))
-  }
-
-  static async start(name: string, server: ServerProcess): Promise<Worker> {
-    const child = fork(join(SCRIPTS, 's3-worker.mjs'), [name, server.endpoint], FORKED)
-    await once(child, 'message')
-    return new Worker(child)
-  }
-
-  async run(task: S3Task): Promise<S3Measurement> {
-    const answer = once(this.#child, 'message').then(([measurement]) => measurement as S3Measurement)
-    this.#child.send(task)
-    return Promise.race([answer, this.#died])
-  }
-
-  async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return
-    const exit = once(this.#child, 'exit')
-    this.#child.disconnect()
-    await exit
-  }
-}
+const BEGIN = performance.now()
 
 /** Runs the task, and holds the server's count against what the client says that it did. */
 async function sample(server: ServerProcess, worker: Worker, task: S3Task, conditions: Partial<Conditions>): Promise<Sample> {
@@ -131,18 +51,19 @@ async function sample(server: ServerProcess, worker: Worker, task: S3Task, condi
 function disagreement(
   task: S3Task,
   { result }: S3Measurement,
-  { requests, receivedBytes, sentBytes, deletedKeys }: Report,
+  { requests, receivedBytes, sentBytes, deletedKeys, verifiedBytes }: Report,
 ): string | undefined {
   const differ = (what: string, counted: number, expected: number): string | undefined =>
     counted === expected ? undefined : `${what}: ${counted} instead of ${expected}`
   switch (task.kind) {
     case 'put':
-      return differ('bytes received', receivedBytes, result * task.bytes) ?? differ('puts', requests['PutObject'] ?? 0, task.count)
+      return differ('bytes received', receivedBytes, result * task.bytes) ?? differ('puts', requests['PutObject'] ?? 0, result)
     case 'get':
-      return differ('bytes sent', sentBytes, result * task.bytes) ?? differ('gets', requests['GetObject'] ?? 0, task.count)
+      return differ('bytes sent', sentBytes, result * task.bytes) ?? differ('gets', requests['GetObject'] ?? 0, result)
     case 'head':
-      return differ('heads', requests['HeadObject'] ?? 0, task.count)
+      return differ('heads', requests['HeadObject'] ?? 0, result)
     case 'upload':
+      if (task.verify === true) return differ('bytes that are as they were sent', verifiedBytes, task.bytes)
       return receivedBytes < task.bytes ? `bytes received: ${receivedBytes}` : undefined // and a little XML
     case 'download':
     case 'memory':
@@ -152,6 +73,8 @@ function disagreement(
       return differ('keys deleted', deletedKeys, task.count)
     case 'list':
       return differ('keys', result, task.count)
+    case 'bad get':
+    case 'bad download':
     case 'check':
       break
   }
@@ -159,82 +82,80 @@ function disagreement(
 }
 
 interface Comparison {
-  readonly server: ServerProcess
+  readonly part: Part
+  readonly title: string
+  readonly task: S3Task
+  readonly names: readonly string[]
   readonly conditions?: Partial<Conditions>
   readonly rounds?: number
+  /** A round before the others that is not counted; who fails in it takes no part in them. */
+  readonly first?: { readonly task: S3Task; readonly conditions?: Partial<Conditions> }
   /** Where there are none, each sample has a process of its own. */
   readonly workers?: ReadonlyMap<string, Worker>
 }
 
-const FIRST: S3Task = { kind: 'head', bytes: 1, concurrency: 1, count: 1 }
+const LOADING: S3Task = { kind: 'head', bytes: 1, concurrency: 1, count: 1 }
 
-/** Each client does the task once per round, forwards and backwards; the first round warms up and is not counted. */
-async function compare(title: string, task: S3Task, { server, conditions = {}, rounds = ROUNDS, workers }: Comparison): Promise<Row> {
-  const samples = new Map<string, Sample[]>(NAMES.map((name) => [name, []]))
-  const first = workers === undefined && rounds === 1 ? 1 : 0
-  for (let round = first; round <= rounds; round++) {
-    for (const name of round % 2 === 0 ? NAMES : NAMES.toReversed()) {
+/** Each client does the task once per round, forwards and backwards. */
+async function compare(server: ServerProcess, comparison: Comparison): Promise<Row> {
+  const { part, title, task, names, conditions = {}, rounds = ROUNDS, first, workers } = comparison
+  const samples = new Map<string, Sample[]>(names.map((name) => [name, []]))
+  const failed = new Set<string>()
+  for (let round = first === undefined ? 1 : 0; round <= rounds; round++) {
+    for (const name of round % 2 === 0 ? names : names.toReversed()) {
+      if (failed.has(name)) continue
       const worker = workers?.get(name) ?? (await Worker.start(name, server))
-      if (workers === undefined) await worker.run(FIRST) // some load the SDK when they are made, others now
-      const result = await sample(server, worker, task, conditions)
-      if (round > 0) samples.get(name)?.push(result)
+      if (workers === undefined) await worker.run(LOADING) // some load the SDK when they are made, others now
+      const now = round === 0 && first !== undefined ? first : { task, conditions }
+      const result = await sample(server, worker, now.task, now.conditions ?? conditions)
       if (workers === undefined) await worker.stop()
+      if (result.error !== undefined) failed.add(name)
+      if (round > 0 || result.error !== undefined) samples.get(name)?.push(result)
+      if (result.error !== undefined) process.stderr.write(`  ${name}: ${result.error}\n`)
     }
   }
-  process.stderr.write(`${title}\n`)
-  for (const [name, [any]] of samples) if (any?.error !== undefined) process.stderr.write(`  ${name}: ${any.error}\n`)
-  return { title, task, samples }
+  process.stderr.write(`${((performance.now() - BEGIN) / 1_000).toFixed(0)} s: ${title}\n`)
+  return { part, title, task, latencyMs: conditions.latencyMs ?? 0, samples: Object.fromEntries(samples) }
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
-/** A figure of each client: the median over the rounds of what `read` takes from a sample and that of the reference in the same round. */
-function cells(row: Row, read: (sample: Sample, reference: Sample) => number, digits: number): string {
-  const base = row.samples.get(REFERENCE) ?? []
-  const texts = NAMES.map((name) => {
-    const own = row.samples.get(name) ?? []
-    if (own.some(({ ms }) => ms === undefined)) return '–'
-    const values = own.map((sample, round) => read(sample, base[round] ?? sample)).filter((value) => !Number.isNaN(value))
-    return median(values).toFixed(digits)
-  })
-  return `| ${texts.join(' | ')} |`
-}
-
-function table(rows: readonly Row[], read: (sample: Sample, reference: Sample, row: Row) => number, digits = 0): string {
-  const lines = rows.map((row) => `| ${row.title} ${cells(row, (sample, reference) => read(sample, reference, row), digits)}`)
-  return [`| | ${NAMES.join(' | ')} |`, `|---|${NAMES.map(() => '---:').join('|')}|`, ...lines].join('\n')
-}
-
-function speed({ ms }: Sample, reference: Sample): number {
-  return (reference.ms ?? Number.NaN) / (ms ?? Number.NaN)
-}
-
-function milliseconds({ ms }: Sample): number {
-  return ms ?? Number.NaN
-}
-
-function cpuPerOperation({ cpuMs }: Sample, _reference: Sample, { task }: Row): number {
-  return (cpuMs * 1_000) / ('count' in task ? task.count : 1)
-}
-
-async function selfCheck(server: ServerProcess): Promise<void> {
+async function selfCheck(server: ServerProcess): Promise<Record<string, Checks>> {
+  const checks: Record<string, Checks> = {}
   for (const name of NAMES) {
     const worker = await Worker.start(name, server)
     const { error, result } = await sample(server, worker, { kind: 'check' }, { store: true })
-    await worker.stop()
     if (error !== undefined) throw new Error(`${name} does not do what is measured: ${error}`)
+    checks[name] = await whatIsChecked(server, worker)
+    await worker.stop()
     process.stderr.write(`${name}: ${result} checks\n`)
+  }
+  return checks
+}
+
+async function whatIsChecked(server: ServerProcess, worker: Worker): Promise<Checks> {
+  const run = (task: S3Task): Promise<Sample> => sample(server, worker, task, { store: true })
+  const put = await run({ kind: 'put', bytes: 1_024, concurrency: 1, count: 1 })
+  const get = await run({ kind: 'get', bytes: 1_024, concurrency: 1, count: 1 })
+  const upload = await run({ kind: 'upload', bytes: CHECKED })
+  const parts = upload.requests['UploadPart'] ?? 0
+  return {
+    putSigned: put.signedBodies > 0,
+    putChecksum: put.checksums > 0,
+    partSigned: upload.error === undefined ? upload.signedBodies >= parts : undefined,
+    partChecksum: upload.error === undefined ? upload.checksums >= parts : undefined,
+    getAsks: get.checksumsAsked > 0,
+    getRefuses: (await run({ kind: 'bad get', bytes: 1_024 })).result === 1,
+    downloadRefuses: (await run({ kind: 'bad download', bytes: CHECKED })).result === 1,
   }
 }
 
-async function smallFiles(server: ServerProcess): Promise<Row[]> {
+async function small(server: ServerProcess): Promise<Row[]> {
+  const names = OF_SMALL
   const workers = new Map<string, Worker>()
-  for (const name of NAMES) workers.set(name, await Worker.start(name, server))
+  for (const name of names) workers.set(name, await Worker.start(name, server))
   const rows: Row[] = []
   try {
+    for (const worker of workers.values())
+      for (const kind of ['put', 'get', 'head'] as const) await worker.run({ kind, bytes: 1_024, concurrency: 16, forMs: 2 * SAMPLE_MS })
     for (const [kind, bytes] of [
       ['put', 1_024],
       ['put', 65_536],
@@ -244,8 +165,9 @@ async function smallFiles(server: ServerProcess): Promise<Row[]> {
     ] as const) {
       for (const concurrency of [1, 16, 64]) {
         const title = `${kind}${kind === 'head' ? '' : ` ${bytes / 1_024} KiB`}, ${concurrency} at once`
-        const count = concurrency === 1 ? 400 : 800
-        rows.push(await compare(title, { kind, bytes, concurrency, count }, { server, workers }))
+        const task = { kind, bytes, concurrency, forMs: SAMPLE_MS }
+        const first = { task: { ...task, forMs: SAMPLE_MS / 2 } }
+        rows.push(await compare(server, { part: 'small', title, task, names, first, workers }))
       }
     }
   } finally {
@@ -254,154 +176,129 @@ async function smallFiles(server: ServerProcess): Promise<Row[]> {
   return rows
 }
 
+/** What goes up and comes down is compared, byte for byte in effect, in a first round of each. */
 async function streams(server: ServerProcess): Promise<Row[]> {
   const size = `${LARGE / MIB} MiB`
-  const rounds = Math.min(ROUNDS, 5)
+  const of = { part: 'streams', names: OF_STREAMS } as const
+  const upload = { kind: 'upload', bytes: LARGE } as const
+  const download = { kind: 'download', bytes: LARGE } as const
+  const memory = { kind: 'memory', bytes: LARGE } as const
+  const verified = (task: S3Task): NonNullable<Comparison['first']> => ({
+    task: { ...task, verify: true } as S3Task,
+    conditions: { verify: true },
+  })
   return [
-    await compare(`upload ${size} of unknown length`, { kind: 'upload', bytes: LARGE }, { server, rounds }),
-    await compare(`the same, 20 ms latency`, { kind: 'upload', bytes: LARGE }, { server, rounds, conditions: LATENCY }),
-    await compare(`download ${size} as a stream`, { kind: 'download', bytes: LARGE }, { server, rounds }),
-    await compare(`download ${size} to memory`, { kind: 'memory', bytes: LARGE }, { server, rounds }),
+    await compare(server, { ...of, title: `upload ${size} of unknown length`, task: upload, first: verified(upload) }),
+    await compare(server, { ...of, title: `upload ${size}, 20 ms latency`, task: upload, rounds: FEWER, conditions: LATENCY }),
+    await compare(server, { ...of, title: `download ${size} as a stream`, task: download, first: verified(download) }),
+    await compare(server, { ...of, title: `download ${size} to memory`, task: memory, rounds: FEWER }),
   ]
 }
 
-/** Once or twice: what is measured is mostly waiting. */
+/** Once: what is measured is mostly waiting. */
 async function capped(server: ServerProcess): Promise<Row[]> {
-  const rounds = ROUNDS < 5 ? 1 : 2
-  const title = `${LARGE / MIB} MiB at 20 MB/s per connection`
+  const bytes = LARGE / 2
+  const of = { part: 'capped', rounds: 1, conditions: CAPPED } as const
+  const title = `${bytes / MIB} MiB at 20 MB/s per connection`
+  const ranges = OF_THE_REST.filter((name) => name === 'sdk tuned' || name === 'opendal')
   return [
-    await compare(`${title}, stream`, { kind: 'download', bytes: LARGE }, { server, rounds, conditions: CAPPED }),
-    await compare(`${title}, fastest way`, { kind: 'fastest', bytes: LARGE }, { server, rounds, conditions: CAPPED }),
+    await compare(server, { ...of, title: `${title}, stream`, task: { kind: 'download', bytes }, names: OF_THE_REST }),
+    await compare(server, { ...of, title: `the same, 16 ranges by hand`, task: { kind: 'fastest', bytes }, names: ranges }),
   ]
 }
 
 async function scripts(server: ServerProcess): Promise<Row[]> {
   const rows: Row[] = []
-  const rounds = Math.min(ROUNDS, 5)
-  for (const kind of ['put', 'get'] as const) {
-    for (const concurrency of [50, 200]) {
-      const task = { kind, bytes: 10_240, count: 1_000, concurrency } as const
-      rows.push(await compare(`${kind} 1,000 × 10 KiB, ${concurrency} at once`, task, { server, rounds, conditions: LATENCY }))
+  const of = { part: 'latency', names: OF_THE_REST, conditions: LATENCY } as const
+  for (const concurrency of [50, 200]) {
+    for (const kind of ['put', 'get'] as const) {
+      const task = { kind, bytes: 10_240, count: 1_000, concurrency }
+      const rounds = concurrency === 50 ? ROUNDS : FEWER
+      rows.push(await compare(server, { ...of, title: `${kind} 1,000 × 10 KiB, ${concurrency} at once`, task, rounds }))
     }
   }
-  rows.push(await compare('delete 1,000', { kind: 'deleteMany', count: 1_000 }, { server, rounds, conditions: LATENCY }))
+  rows.push(await compare(server, { ...of, title: 'delete 1,000', task: { kind: 'deleteMany', count: 1_000 }, rounds: FEWER }))
   return rows
 }
 
 async function lists(server: ServerProcess): Promise<Row[]> {
-  const rounds = Math.min(ROUNDS, 5)
   const task = { kind: 'list', count: 100_000 } as const
+  const of = { part: 'lists', names: OF_THE_REST, task, rounds: FEWER } as const
   return [
-    await compare('list 100,000', task, { server, rounds }),
-    await compare('list 100,000, 20 ms latency', task, { server, rounds, conditions: LATENCY }),
+    await compare(server, { ...of, title: 'list 100,000', rounds: Math.min(ROUNDS, 2), first: { task } }), // and the server's pages are made
+    await compare(server, { ...of, title: 'list 100,000, 20 ms latency', conditions: LATENCY }),
   ]
 }
 
-interface Cold {
-  readonly importMs: number
-  readonly firstMs: number
-  readonly cpuMs: number
-  readonly rssMb: number
-  readonly wallMs: number
-}
-
-function coldStart(server: ServerProcess): Map<string, Cold[]> {
-  const results = new Map<string, Cold[]>(['nothing', ...NAMES].map((name) => [name, []]))
+function coldStarts(server: ServerProcess): Pick<Results, 'cold' | 'loads'> {
+  const cold = new Map<string, Cold[]>(['nothing', ...OF_THE_REST].map((name) => [name, []]))
+  const loads: Record<string, Loads> = {}
+  for (const name of cold.keys()) loads[name] = coldLoads(name, server)
   for (let round = 0; round <= 2 * ROUNDS; round++) {
-    for (const [name, samples] of results) {
-      const before = performance.now()
-      const output = execFileSync(process.execPath, [join(SCRIPTS, 's3-cold.mjs'), name, server.endpoint], {
-        encoding: 'utf8',
-        env: FORKED.env,
-      })
-      const cold = { ...(JSON.parse(output) as Omit<Cold, 'wallMs'>), wallMs: performance.now() - before }
-      if (round > 0) samples.push(cold)
+    for (const [name, samples] of cold) {
+      const result = coldStart(name, server)
+      if (round > 0) samples.push(result)
     }
   }
-  return results
+  return { cold: Object.fromEntries(cold), loads }
 }
 
-function coldTable(results: ReadonlyMap<string, readonly Cold[]>): string {
-  const figure = (name: string, of: keyof Cold): number => median((results.get(name) ?? []).map((sample) => sample[of]))
-  const lines = Array.from(results.keys(), (name) => {
-    const wall = figure(name, 'wallMs') - figure('nothing', 'wallMs')
-    const figures = [figure(name, 'importMs'), figure(name, 'firstMs'), wall, figure(name, 'cpuMs'), figure(name, 'rssMb')]
-    return `| ${name} | ${figures.map((value) => value.toFixed(1)).join(' | ')} |`
-  })
-  return [
-    '| | import and construct, ms | first get, ms | whole process over bare Node, ms | CPU, ms | RSS, MiB |',
-    '|---|---:|---:|---:|---:|---:|',
-    ...lines,
-  ].join('\n')
-}
-
-function print(title: string, text: string): void {
-  process.stdout.write(`\n### ${title}\n\n${text}\n`)
+function versionOf(name: string, place = '.'): string {
+  const file = join(import.meta.dirname, place, 'node_modules', name, 'package.json')
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 /** The peers and the compiled disk have to use the same SDK, or the comparison would be of SDKs. */
 function sdkVersion(): string {
-  const [own, theirs] = ['..', '.'].map((place) => {
-    const file = join(import.meta.dirname, place, 'node_modules/@aws-sdk/client-s3/package.json')
-    return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
-  })
+  const own = versionOf('@aws-sdk/client-s3', '..')
+  const theirs = versionOf('@aws-sdk/client-s3')
   if (own !== theirs) throw new Error(`the peers use client-s3 ${theirs}, the disk ${own}`)
   return `client-s3 ${own}`
 }
 
-async function run(server: ServerProcess): Promise<{ rows: Row[]; cold: Map<string, Cold[]> }> {
-  const rows: Row[] = []
-  const cold = new Map<string, Cold[]>()
-  if (PARTS.includes('small')) {
-    const small = await smallFiles(server)
-    rows.push(...small)
-    print(`Small requests: speed, ${REFERENCE} = 1`, table(small, speed, 2))
-    print('Small requests: CPU of the client per operation, µs', table(small, cpuPerOperation))
-  }
-  const fresh: [string, (server: ServerProcess) => Promise<Row[]>][] = [
-    ['streams', streams],
-    ['capped', capped],
-    ['latency', scripts],
-    ['lists', lists],
-  ]
-  for (const [part, measure] of fresh) {
+const MEASURED: readonly (readonly [Part, (server: ServerProcess) => Promise<Row[]>])[] = [
+  ['small', small],
+  ['streams', streams],
+  ['capped', capped],
+  ['latency', scripts],
+  ['lists', lists],
+]
+
+const LIBRARIES = ['@aws-sdk/lib-storage', 'flydrive', '@flystorage/file-storage', '@flystorage/aws-s3', 'files-sdk', 'opendal']
+
+async function run(server: ServerProcess, machine: string): Promise<Results> {
+  const libraries = LIBRARIES.map((name) => `${name} ${versionOf(name)}`).join(', ')
+  const before = loadavg()[0] ?? Number.NaN
+  const load = { before, most: before }
+  let results: Results = { machine, libraries, load, minutes: 0, checks: await selfCheck(server), rows: [], cold: {}, loads: {} }
+  for (const [part, measure] of MEASURED) {
     if (!PARTS.includes(part)) continue
-    const measured = await measure(server)
-    rows.push(...measured)
-    print(`${part}: ms`, table(measured, milliseconds))
-    print(
-      `${part}: CPU of the client, ms`,
-      table(measured, ({ cpuMs }) => cpuMs),
-    )
-    print(
-      `${part}: peak RSS of the process, MiB`,
-      table(measured, ({ peakRssMb }) => peakRssMb),
-    )
-    print(
-      `${part}: connections`,
-      table(measured, ({ connections }) => connections),
-    )
+    results = { ...results, rows: [...results.rows, ...(await measure(server))], minutes: (performance.now() - BEGIN) / 60_000 }
+    load.most = Math.max(load.most, loadavg()[0] ?? 0)
+    save(results)
   }
-  if (PARTS.includes('cold')) {
-    for (const [name, samples] of coldStart(server)) cold.set(name, samples)
-    print('Cold start', coldTable(cold))
-  }
-  return { rows, cold }
+  if (PARTS.includes('cold')) results = { ...results, ...coldStarts(server) }
+  save(results)
+  return results
+}
+
+function save(results: Results): void {
+  const file = process.env['BENCH_JSON']
+  if (file !== undefined) writeFileSync(file, JSON.stringify(results))
 }
 
 if (!existsSync(join(import.meta.dirname, 'node_modules'))) throw new Error('the peers are not installed: npm ci --prefix bench')
-const machine = `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, ${sdkVersion()}, ${ROUNDS} rounds, ${new Date().toISOString().slice(0, 10)}`
-process.stdout.write(`${machine}\n`)
+const docs = process.argv.includes('--docs')
+if (docs && (ONLY !== undefined || PARTS.join() !== ALL_PARTS))
+  throw new Error('--docs takes a whole run: without BENCH_ONLY and BENCH_PARTS')
+const cpu = `${cpus().length} × ${cpus()[0]?.model.trim()}`
+const machine = `Node ${process.version.slice(1)}, ${cpu}, ${sdkVersion()}, ${ROUNDS} rounds, ${new Date().toISOString().slice(0, 10)}`
 stripTypes()
 const server = await ServerProcess.start()
 try {
-  await selfCheck(server)
-  const { rows, cold } = await run(server)
-  const file = process.env['BENCH_JSON']
-  if (file !== undefined) {
-    const plain = rows.map(({ title, task, samples }) => ({ title, task, samples: Object.fromEntries(samples) }))
-    writeFileSync(file, JSON.stringify({ machine, rows: plain, cold: Object.fromEntries(cold) }))
-  }
+  const results = await run(server, machine)
+  for (const [name, text] of Object.entries(fragments(results))) process.stdout.write(`\n<!-- ${name} -->\n\n${text}\n`)
+  if (docs) writeDocs(results)
 } finally {
   await server.stop()
 }
