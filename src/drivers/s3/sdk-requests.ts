@@ -240,7 +240,8 @@ export class SdkRequests implements S3Requests {
       for (const { PartNumber = 0, Size = 0, ETag, ChecksumCRC32 } of output.Parts ?? []) {
         parts.push({ number: PartNumber, size: Size, etag: quoted(ETag) ?? '', crc32: ChecksumCRC32 })
       }
-      marker = output.IsTruncated === true ? output.NextPartNumberMarker : undefined
+      const next = output.IsTruncated === true ? output.NextPartNumberMarker : undefined
+      marker = next !== marker ? next : undefined // a store that repeats itself has no more
     } while (marker !== undefined)
     return parts
   }

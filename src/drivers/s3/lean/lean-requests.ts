@@ -240,7 +240,7 @@ export class LeanRequests implements S3Requests {
       const request = { method: 'GET', path: pathOf(key), query, headers: {}, signal } as const
       const { parts, next } = await this.#transport.send(request, (answer) => readInto(answer, partsReader()))
       all.push(...parts)
-      marker = next
+      marker = next !== marker ? next : undefined // a store that repeats itself has no more
     } while (marker !== undefined)
     return all
   }

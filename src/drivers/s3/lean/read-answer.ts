@@ -14,7 +14,8 @@ export function readInto<Answer>(answer: IncomingMessage, reader: AnswerReader<A
       try {
         step()
       } catch (error) {
-        reject(error)
+        // What ends too early, without the connection saying so, is no other thing than a connection that was cut.
+        reject(isStorageError(error) && error.retryable ? cut(answer) : error)
         answer.destroy()
       }
     }
