@@ -80,8 +80,8 @@ describe('a store that is silent', () => {
     const { connect: secure } = await import('node:tls')
     const { Agent: SecureAgent } = await import('node:https')
     class Tunnel extends SecureAgent {
-      createConnection(_options: object, done: (error: Error | null, socket: Socket) => void): undefined {
-        const socket = connect(port, '127.0.0.1', () => done(null, secure({ socket })))
+      override createConnection(_options: object, done?: (error: Error | null, socket: Socket) => void): undefined {
+        const socket = connect(port, '127.0.0.1', () => done?.(null, secure({ socket })))
         return undefined
       }
     }
@@ -95,7 +95,7 @@ describe('a store that is silent', () => {
 
   it('where an agent never comes to connect', async () => {
     class Stuck extends Agent {
-      createConnection(): undefined {
+      override createConnection(): undefined {
         return undefined
       }
     }
@@ -191,7 +191,7 @@ describe('a reader that takes his time', () => {
 
   it('is told when the store has gone silent meanwhile', async () => {
     const { stream, connections } = await download(({ response }) => response.writeHead(200, facts).write(content.subarray(0, 3_000_000)))
-    await sleep(MS * 2)
+    await sleep(MS)
     const { error } = await ending(collect(stream as AsyncIterable<Buffer>))
     expect(error).toMatchObject({ code: 'TimeoutError' })
     await until(() => connections.open === 0)

@@ -46,6 +46,8 @@ export class Exchange {
   #reject: (reason: unknown) => void = () => undefined
   #isSent = false
   #isClosed = false
+  /** When it was last silent. */
+  #isUnread = false
   #owesBody: boolean
   #timer: NodeJS.Timeout | undefined
 
@@ -115,11 +117,12 @@ export class Exchange {
     if (this.#owesBody) this.#timer = setTimeout(this.#sendBody, CONTINUE_MS)
   }
 
-  /** Of a connection that is silent because its answer is not read, silence is no fault. */
+  /** Of a connection that is silent because its answer is not read, silence is no fault; nor is it when the reader has just come back. */
   readonly #silence = (): void => {
     const ms = this.#settings.socketTimeoutMs
-    const answer = this.#answer
-    if (answer !== undefined && isUnread(answer)) this.#call.socket?.setTimeout(ms)
+    const wasUnread = this.#isUnread
+    this.#isUnread = this.#answer !== undefined && isUnread(this.#answer)
+    if (wasUnread || this.#isUnread) this.#call.socket?.setTimeout(ms)
     else this.#give(timeoutFailure('waiting for the store', ms, this.#mayBeDone))
   }
 
