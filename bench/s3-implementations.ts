@@ -2,11 +2,11 @@
  * The S3 clients that are compared, behind one small interface, each as its users have it: what is loaded at the first use is loaded then,
  * and nothing is configured but the place and the credentials. The exception is `sdk tuned`: the bare AWS SDK with everything that makes it
  * faster, and with less around it than a product can do without. It is the bar, as no library above the SDK can be faster than it.
+ *
+ * What this file needs of Node itself is loaded by who uses it: a cold start would not show who pays for `node:http`.
  */
-import { Agent } from 'node:http'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
+import type { Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import type * as Aws from '@aws-sdk/client-s3'
 import type { Driver } from '../src/driver.ts'
@@ -70,6 +70,7 @@ const SPARED = [
 
 /** No checksums, an unsigned payload, no `Expect`, one agent, one middleware chain for all requests and seven links less in it; bodies collected in one buffer. */
 async function sdkTuned(endpoint: string): Promise<S3Implementation> {
+  const { Agent } = await import('node:http')
   const aws = (await peer('@aws-sdk/client-s3')) as typeof Aws
   const client = new aws.S3Client({
     ...clientConfig(endpoint),
@@ -200,7 +201,7 @@ async function stowageBare(endpoint: string): Promise<S3Implementation> {
       ),
     get: async (key) => {
       const { body } = await driver.read(key, {})
-      return body.bytes?.() ?? buffer(Readable.from(body))
+      return body.bytes?.() ?? Buffer.concat(await Array.fromAsync(body))
     },
     head: async (key) => (await driver.stat(key, {})).size,
     upload: (key, source) => driver.write(key, { size: undefined, replayable: false, bytes: undefined, stream: () => source }, {}),
@@ -272,7 +273,10 @@ async function filesSdk(endpoint: string): Promise<S3Implementation> {
     put: (key, bytes) => files.upload(key, bytes),
     get: async (key) => new Uint8Array(await (await files.download(key)).arrayBuffer()),
     head: async (key) => (await files.head(key)).size,
-    upload: (key, source) => files.upload(key, Readable.toWeb(source), { multipart: true }),
+    upload: async (key, source) => {
+      const { Readable } = await import('node:stream')
+      return files.upload(key, Readable.toWeb(source), { multipart: true })
+    },
     download: async (key) => (await files.download(key, { as: 'stream' })).stream(),
     deleteMany: (keys) => files.delete(keys),
     list: async function* (prefix) {

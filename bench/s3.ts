@@ -273,11 +273,12 @@ async function run(server: ServerProcess, machine: string): Promise<Results> {
   let results: Results = { machine, libraries, load, minutes: 0, checks: await selfCheck(server), rows: [], cold: {}, loads: {} }
   for (const [part, measure] of MEASURED) {
     if (!PARTS.includes(part)) continue
-    results = { ...results, rows: [...results.rows, ...(await measure(server))], minutes: (performance.now() - BEGIN) / 60_000 }
+    results = { ...results, rows: [...results.rows, ...(await measure(server))] }
     load.most = Math.max(load.most, loadavg()[0] ?? 0)
     save(results)
   }
   if (PARTS.includes('cold')) results = { ...results, ...coldStarts(server) }
+  results = { ...results, minutes: (performance.now() - BEGIN) / 60_000 }
   save(results)
   return results
 }
