@@ -79,7 +79,8 @@ export class S3Operations {
   }
 
   async signUrl(path: string, options: SignOptions): Promise<SignedRequest> {
-    return presign(this.#access.connection, this.#access.settings, checkKey(path), options)
+    const { connection, settings } = this.#access
+    return presign(connection, settings, checkKey(path), { ...options, identity: this.#requests.identity })
   }
 
   async stat(path: string, { ifMatch, versionId, signal }: ReadOptions): Promise<FileStat> {

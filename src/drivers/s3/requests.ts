@@ -17,6 +17,7 @@
 import type { Readable } from 'node:stream'
 import type { CallOptions, Checksum, ContentHeaders } from '../../driver.ts'
 import type { StorageError } from '../../errors.ts'
+import type { S3Identity } from './settings.ts'
 
 export interface S3Requests {
   head(key: string, options: ReadRequest): Promise<ObjectHead>
@@ -43,6 +44,9 @@ export interface S3Requests {
 
   /** Whether the bucket is there; true also where that must not be known. */
   hasBucket(options: CallOptions): Promise<boolean>
+
+  /** Who asks, where the client does not know it better: signatures that are made elsewhere are then of the same credentials. */
+  readonly identity?: (() => S3Identity | Promise<S3Identity>) | undefined
 
   /** Closes connections of its own. A later request opens new ones. */
   close(): void

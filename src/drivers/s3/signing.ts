@@ -35,12 +35,18 @@ import { type BucketAddress, bucketAddress } from './urls.ts'
 const MAX_SECONDS = 7 * 24 * 60 * 60 // Amazon S3 API reference: X-Amz-Expires
 const MAX_POST_BYTES = 5 * 1024 ** 3 // Amazon S3 API reference, "POST Object"
 
+export interface SigningSources {
+  readonly now?: Date
+  /** Where a transport has credentials already. Default: the SDK's client. */
+  readonly identity?: (() => S3Identity | Promise<S3Identity>) | undefined
+}
+
 /** @throws InvalidArgumentError for more than seven days; UnsupportedError for what the store or the disk's encryption rules out */
 export async function presign(
   connection: S3Connection,
   settings: S3Settings,
   key: string,
-  options: SignOptions & { readonly now?: Date },
+  options: SignOptions & SigningSources,
 ): Promise<SignedRequest> {
   const now = options.now ?? new Date()
   const seconds = secondsUntil(options.expiresAt, now)
@@ -51,7 +57,9 @@ export async function presign(
   if (limited && !settings.features.postPolicy) {
     throw new UnsupportedError(`${settings.name} cannot limit the size of an upload: leave out maxSize and minSize`)
   }
-  const signer = await signerOf(connection, settings, now)
+  const address = await bucketAddress(connection, settings)
+  const identity = await (options.identity === undefined ? identityOf(connection, settings) : options.identity())
+  const signer = signerOf(address, identity, now)
   if (limited) return signedForm(signer, key, { options, settings, expiresAt: new Date(now.getTime() + seconds * 1_000) })
   return signedUrl(signer, key, { options, settings, seconds })
 }
@@ -71,10 +79,8 @@ interface Signer extends BucketAddress {
   readonly key: SigningKey
 }
 
-async function signerOf(connection: S3Connection, settings: S3Settings, now: Date): Promise<Signer> {
-  const address = await bucketAddress(connection, settings)
+function signerOf(address: BucketAddress, identity: S3Identity, now: Date): Signer {
   const time = timeOf(now)
-  const identity = await identityOf(connection, settings)
   return { ...address, identity, time, key: signingKey(identity, time.slice(0, 8), address) }
 }
 

@@ -108,7 +108,7 @@ export function lean(options: Partial<S3DriverOptions>, { now, env = {} }: LeanP
   const credentials = new Credentials(settings.credentials ?? noSdk, { bucket: settings.bucket })
   const address = () => addressOf(settings, noSdk, { AWS_CONFIG_FILE: NO_FILE, ...env })
   const transport = new Transport({ settings, credentials, address, now, random: () => 0 })
-  return { settings, transport, requests: new LeanRequests(settings, transport, noSdk) }
+  return { settings, transport, requests: new LeanRequests(settings, { transport, credentials, others: noSdk }) }
 }
 
 export const ETAG = '"0123456789abcdef0123456789abcdef"'

@@ -30,7 +30,7 @@ import type {
 } from '../requests.ts'
 import { errorOfCode, noStore } from '../s3-errors.ts'
 import { copySource, unquoted } from '../notations.ts'
-import type { S3Settings } from '../settings.ts'
+import type { S3Identity, S3Settings } from '../settings.ts'
 import { deletionReader, keyPageReader, partsReader, uploadIdReader, writtenReader } from './answers.ts'
 import { completionBody, deletionBody } from './bodies.ts'
 import { checkedBody } from './checked-body.ts'
@@ -70,7 +70,13 @@ export function leanRequests(settings: S3Settings, { others, loadIdentity, findA
   const { bucket } = settings
   const credentials = new Credentials(settings.credentials ?? loadIdentity, { bucket })
   const transport = new Transport({ settings, credentials, address: () => addressOf(settings, findAddress) })
-  return new LeanRequests(settings, transport, others)
+  return new LeanRequests(settings, { transport, credentials, others })
+}
+
+interface LeanParts {
+  readonly transport: Transport
+  readonly credentials: Credentials
+  readonly others: () => Promise<S3Requests>
 }
 
 const OCTETS = 'application/octet-stream'
@@ -83,10 +89,13 @@ export class LeanRequests implements S3Requests {
   /** Where checksums are wanted, the store keeps one of every object. */
   readonly #keepsChecksums: boolean
 
-  constructor(settings: S3Settings, transport: Transport, others: () => Promise<S3Requests>) {
+  readonly identity: () => S3Identity | Promise<S3Identity>
+
+  constructor(settings: S3Settings, { transport, credentials, others }: LeanParts) {
     this.#settings = settings
     this.#transport = transport
     this.#others = others
+    this.identity = () => credentials.get()
     this.#keepsChecksums = settings.checksums === 'WHEN_SUPPORTED'
   }
 
