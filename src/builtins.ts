@@ -4,6 +4,7 @@
 import type * as Crypto from 'node:crypto'
 import type * as Http from 'node:http'
 import type * as Https from 'node:https'
+import type * as Module from 'node:module'
 import type * as Net from 'node:net'
 import type * as Tls from 'node:tls'
 import type * as Zlib from 'node:zlib'
@@ -21,6 +22,11 @@ export function nodeHttp(): typeof Http {
 /** `node:https` */
 export function nodeHttps(): typeof Https {
   return process.getBuiltinModule('node:https')
+}
+
+/** `node:module` */
+export function nodeModule(): Pick<typeof Module, 'createRequire'> {
+  return process.getBuiltinModule('node:module')
 }
 
 /** `node:net` */

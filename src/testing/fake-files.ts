@@ -1,7 +1,7 @@
 /** Where a fake keeps its files: in memory, or in a folder of the machine. Assertions see them without waiting. */
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve, sep } from 'node:path'
+import { nodeModule } from '../builtins.ts'
 import type { Driver, Visibility } from '../driver.ts'
 import { LocalDriver } from '../drivers/local/local-driver.ts'
 import { HIDDEN_PREFIX } from '../drivers/local/keys.ts'
@@ -91,6 +91,6 @@ type Lookup = (path: string) => string | false
 
 /** The type that the disk itself would say, at once: tests run where packages are installed, so the table can be required. */
 export function typeOf(path: string): string | undefined {
-  const { lookup } = createRequire(import.meta.url)('mime-types') as { lookup: Lookup }
+  const { lookup } = nodeModule().createRequire(import.meta.url)('mime-types') as { lookup: Lookup }
   return lookup(path.slice(path.lastIndexOf('/') + 1)) || undefined
 }

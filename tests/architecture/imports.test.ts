@@ -115,7 +115,7 @@ function packageRule(file: SourceFile, { from, typeOnly, dynamic, literal }: Imp
 }
 
 /** `import(expression)`: optional packages, and the configuration file of the app. */
-const DOORS = ['peers.ts', 'config/load-config.ts']
+const DOORS = ['peers.ts', 'config/config-file.ts']
 /** Modules of Node that cost milliseconds, which who uses only local disks should not pay. */
 const COSTLY = ['node:crypto', 'node:http', 'node:https', 'node:net', 'node:tls', 'node:zlib', 'node:child_process', 'node:dns']
 /** What `import 'stowage'` reaches. */
