@@ -142,6 +142,13 @@ describe('an error of the store', () => {
     }
   })
 
+  it('that is cut before it says what is missing is asked for again', async () => {
+    const { proxy, disk } = await s3.faulty({ bucket: 'no-such-bucket' })
+    proxy.inject({ method: 'GET' }, { truncate: 20 })
+    expect((await errorOf(disk.get('a.txt'))).code).toBe('configuration')
+    expect(proxy.requests).toHaveLength(2)
+  })
+
   it('of the connection is unavailable; of a certificate a mistake in the configuration', async () => {
     const disk = s3.disk({ endpoint: 'http://127.0.0.1:9', retries: 0 })
     expect(await errorOf(disk.get('a.txt'))).toMatchObject({ code: 'unavailable', cause: { code: 'ECONNREFUSED' } })

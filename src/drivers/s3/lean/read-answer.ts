@@ -50,7 +50,10 @@ export function drop(answer: IncomingMessage): Promise<void> {
   })
 }
 
-/** Of an answer that is an error; never rejects: what is cut or no XML says at least its status. */
+/** These mean several things: a key or a bucket that is missing, an upload. Cut, they say nothing. */
+const NEED_A_CODE: ReadonlySet<number> = new Set([400, 403, 404, 409])
+
+/** Of an answer that is an error; never rejects: what is cut or no XML says at least its status, where that says enough. */
 export function failureOf(answer: IncomingMessage): Promise<Failure> {
   const status = answer.statusCode as number
   const reader = errorReader()
@@ -58,8 +61,12 @@ export function failureOf(answer: IncomingMessage): Promise<Failure> {
     let received = 0
     let isDone = false
     const done = (): void => {
-      if (!isDone) resolve(answerFailure(status, answer.headers, reader.end()))
+      if (isDone) return
       isDone = true
+      const said = reader.end()
+      const isCut = !answer.complete && received <= MAX_ERROR_BYTES
+      if (isCut && said.code === undefined && NEED_A_CODE.has(status)) resolve(cutOff())
+      else resolve(answerFailure(status, answer.headers, said))
     }
     answer.on('data', (chunk: Uint8Array) => {
       reader.write(chunk)
@@ -72,7 +79,11 @@ export function failureOf(answer: IncomingMessage): Promise<Failure> {
 }
 
 function cut(answer: IncomingMessage): unknown {
-  return answer.errored ?? connectionFailure({ code: 'ECONNRESET', message: 'the answer was cut' }, { isSent: true })
+  return answer.errored ?? cutOff()
+}
+
+function cutOff(): Failure {
+  return connectionFailure({ code: 'ECONNRESET', message: 'the answer was cut' }, { isSent: true })
 }
 
 /** What a broken connection rejects with, as a failure; anything else as it is. */
