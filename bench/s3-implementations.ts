@@ -158,15 +158,15 @@ async function* inRanges(size: number, fetch: (start: number, end: number) => Pr
   }
 }
 
-/** The endpoint only says where the server is; checksums are sent and checked as on Amazon S3, and as the SDK does. */
-const LEAN = { transport: 'lean', checksums: 'whenSupported' } as const
+/** The endpoint only says where the server is: checksums are sent and checked as by default on Amazon S3, and as the SDK does. */
+const AS_ON_AMAZON = { checksums: 'whenSupported' } as const
 
 async function stowageDriver(endpoint: string, options: object): Promise<Driver> {
   const { S3Driver } = (await built('drivers/s3/s3-driver.js')) as { S3Driver: new (config: object) => Driver }
   return new S3Driver({ bucket: BUCKET, region: REGION, endpoint, pathStyle: true, key: KEY, secret: SECRET, ...options })
 }
 
-async function stowage(endpoint: string, options: object = LEAN): Promise<S3Implementation> {
+async function stowage(endpoint: string, options: object = AS_ON_AMAZON): Promise<S3Implementation> {
   const { Disk } = (await built('index.js')) as typeof Core
   const disk = new Disk(await stowageDriver(endpoint, options))
   return {
@@ -184,7 +184,7 @@ async function stowage(endpoint: string, options: object = LEAN): Promise<S3Impl
 
 /** What `Disk` adds shows in the difference. */
 async function stowageBare(endpoint: string): Promise<S3Implementation> {
-  const driver = await stowageDriver(endpoint, LEAN)
+  const driver = await stowageDriver(endpoint, AS_ON_AMAZON)
   return {
     put: (key, bytes) =>
       driver.write(
@@ -338,8 +338,8 @@ export const S3_IMPLEMENTATIONS: Readonly<Record<string, (endpoint: string) => P
   sdk,
   'sdk tuned': sdkTuned,
   stowage,
-  'stowage plain': (endpoint) => stowage(endpoint, { transport: 'lean', checksums: 'whenRequired' }),
-  'stowage sdk': (endpoint) => stowage(endpoint, { transport: 'sdk', checksums: 'whenSupported' }),
+  'stowage plain': (endpoint) => stowage(endpoint, { checksums: 'whenRequired', signPayload: false }),
+  'stowage sdk': (endpoint) => stowage(endpoint, { ...AS_ON_AMAZON, transport: 'sdk' }),
   'stowage driver': stowageBare,
   flydrive,
   flystorage,

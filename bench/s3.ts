@@ -26,7 +26,6 @@ const PARTS = (process.env['BENCH_PARTS'] ?? ALL_PARTS).split(',')
 const ONLY = process.env['BENCH_ONLY']?.split(',')
 const NAMES = Object.keys(S3_IMPLEMENTATIONS).filter((name) => ONLY?.includes(name) ?? true)
 /** The bare driver shows what `Disk` adds to a small request; the disk without checksums does the work that opendal does. */
-const OF_SMALL = NAMES.filter((name) => name !== 'stowage plain')
 const OF_STREAMS = NAMES.filter((name) => name !== 'stowage driver')
 const OF_THE_REST = OF_STREAMS.filter((name) => name !== 'stowage plain')
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5)
@@ -149,7 +148,7 @@ async function whatIsChecked(server: ServerProcess, worker: Worker): Promise<Che
 }
 
 async function small(server: ServerProcess): Promise<Row[]> {
-  const names = OF_SMALL
+  const names = NAMES
   const workers = new Map<string, Worker>()
   for (const name of names) workers.set(name, await Worker.start(name, server))
   const rows: Row[] = []
