@@ -260,7 +260,10 @@ describe('a connection that the store closes when a request comes', () => {
         const [head = ''] = chunk.toString('latin1').split('\r\n')
         if (/^(GET|HEAD|PUT|POST|DELETE) /.test(head)) heads.push(head)
         else return
-        if (requests++ > 0) return void socket.resetAndDestroy()
+        if (requests++ > 0) {
+          socket.resetAndDestroy()
+          return
+        }
         const facts = `etag: ${ETAG}\r\nlast-modified: ${new Date(0).toUTCString()}`
         socket.write(`HTTP/1.1 200 OK\r\n${facts}\r\ncontent-length: ${head.startsWith('HEAD') ? 5 : 0}\r\n\r\n`)
       })

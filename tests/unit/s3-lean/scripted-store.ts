@@ -31,7 +31,7 @@ export interface Asked {
   /** Waits for `100 Continue`. */
   readonly waits: boolean
   /** Reads the body to its end; lets it come, where it waits. */
-  body(): Promise<Buffer>
+  readonly body: () => Promise<Buffer>
 }
 
 export interface ScriptedStore {
@@ -134,7 +134,8 @@ export interface ErrorOptions {
 
 /** As S3 answers what is not. Reads nothing. */
 export function answerError({ response, method }: Asked, status: number, code?: string, options: ErrorOptions = {}): void {
-  response.writeHead(status, options.headers)
+  // Without it, Node takes an answer to HEAD for one that ends with its connection.
+  response.writeHead(status, { 'transfer-encoding': 'chunked', ...options.headers })
   if (method === 'HEAD' || code === undefined) response.end()
   else response.end(errorXml(code, options))
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Agent } from 'node:http'
@@ -35,7 +35,7 @@ async function silent(): Promise<{ readonly port: number; readonly sockets: Set<
     sockets.add(socket.on('error', () => undefined).on('close', () => sockets.delete(socket)))
     socket.resume()
   })
-  const port = await listenAnywhere(server as Server)
+  const port = await listenAnywhere(server)
   closing.push(() => {
     for (const socket of sockets) socket.destroy()
     return new Promise((resolve) => server.close(resolve))

@@ -12,9 +12,44 @@ import { connectionFailure } from './failure.ts'
 /** The quickest first: an answer may have several. */
 const CHECKSUMS: readonly ChecksumAlgorithm[] = ['crc32', 'sha1', 'sha256', 'crc32c']
 
+/** Everything at once, in one buffer that is made once. @throws IntegrityError; Failure when it is cut */
+export function wholeBody(answer: IncomingMessage, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(length)
+  return new Promise((resolve, reject) => {
+    let filled = 0
+    answer.on('data', (chunk: Uint8Array) => {
+      buffer.set(chunk, filled)
+      filled += chunk.byteLength
+    })
+    answer.on('end', () => {
+      const algorithm = algorithmOf(answer)
+      if (algorithm === undefined || matches(buffer, answer.headers, algorithm)) resolve(buffer)
+      else reject(mismatch())
+    })
+    answer.on('error', reject)
+    answer.on('close', () => reject(connectionFailure({ code: 'ECONNRESET' }, { isSent: true })))
+  })
+}
+
+function matches(buffer: Buffer, headers: IncomingHttpHeaders, algorithm: ChecksumAlgorithm): boolean {
+  const digest = createDigest(algorithm)
+  digest.update(buffer)
+  return digest.digest('base64') === wholeChecksum(headers, algorithm)
+}
+
+function mismatch(): IntegrityError {
+  return new IntegrityError('the content does not have the checksum that the store sent with it')
+}
+
+/** Of a part of a file there is none: what may be sent along is the whole file's. */
+function algorithmOf({ statusCode, headers }: IncomingMessage): ChecksumAlgorithm | undefined {
+  if (statusCode === 206) return undefined
+  return CHECKSUMS.find((name) => wholeChecksum(headers, name) !== undefined)
+}
+
 /** The answer itself where there is nothing to compare it with: of a multipart upload that has only a checksum of checksums, say. */
 export function checkedBody(answer: IncomingMessage): Readable {
-  const algorithm = CHECKSUMS.find((name) => wholeChecksum(answer.headers, name) !== undefined)
+  const algorithm = algorithmOf(answer)
   if (algorithm === undefined) return answer
   return new CheckedBody(answer, createDigest(algorithm), wholeChecksum(answer.headers, algorithm) as string)
 }
@@ -38,11 +73,11 @@ class CheckedBody extends Readable {
     })
     answer.on('end', () => {
       if (digest.digest('base64') === expected) this.push(null)
-      else this.destroy(new IntegrityError('the content does not have the checksum that the store sent with it'))
+      else this.destroy(mismatch())
     })
     answer.on('error', (error) => this.destroy(error))
     answer.on('close', () => {
-      if (!answer.readableEnded) this.destroy(connectionFailure({ code: 'ECONNRESET' }) as never)
+      if (!answer.readableEnded) this.destroy(connectionFailure({ code: 'ECONNRESET' }))
     })
   }
 

@@ -33,6 +33,7 @@ export async function readResult<Result extends object>(
 ): Promise<Result> {
   const result = await readInto(answer, reader)
   if (!isLateFailure(result)) return result
+  // oxlint-disable-next-line only-throw-error -- in the shape that the SDK's errors have; translated before it leaves
   throw answerFailure(statusOf(result.error), answer.headers, result.error)
 }
 
