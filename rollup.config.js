@@ -34,9 +34,9 @@ const reachableTypes = {
 }
 
 /**
- * The chunk of each module: `stowage` for what every import needs; else, under its own name, the target of an `import()` that reaches
- * it, the one that reaches most first. What a chunk shares with an earlier one it imports from there, so that nothing is there twice
- * and no chunk is a crumb of what others share.
+ * The chunk of each module: `stowage` for what every import needs, and for what several parts share; else, under its own name, the
+ * target of an `import()` that reaches it, the one that reaches most first. What a chunk shares with another of its part it imports
+ * from there: nothing is there twice, and no chunk is a crumb.
  */
 function chunksOf(ids, getModuleInfo) {
   const chunks = new Map()
@@ -51,9 +51,15 @@ function chunksOf(ids, getModuleInfo) {
     const targets = new Set([...chunks.keys()].flatMap((id) => getModuleInfo(id)?.dynamicallyImportedIds ?? []))
     const [next] = [...targets].filter((id) => reach(id).size > 0).sort((a, b) => reach(b).size - reach(a).size)
     if (next === undefined) return chunks
-    for (const reached of reach(next)) chunks.set(reached, next.replace(/^.*\/build\/(.*)\.js$/, '$1'))
+    for (const reached of reach(next)) chunks.set(reached, partOf(reached) === partOf(next) ? nameOf(next) : 'stowage')
   }
 }
+
+/** `drivers/s3/operations` */
+const nameOf = (id) => id.replace(/^.*\/build\/(.*)\.js$/, '$1')
+
+/** `drivers/s3`, of whatever lies in or below it. */
+const partOf = (id) => /^(?:drivers|decorators)\/[^/]+(?=\/)|^.*(?=\/)|^/.exec(nameOf(id))[0]
 
 let chunks
 

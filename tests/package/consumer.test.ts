@@ -135,10 +135,21 @@ describe('what an import loads', () => {
     registerHooks({ resolve(specifier, context, next) { seen.push(specifier); const found = next(specifier, context); seen.push(found.url); return found } })
     globalThis.seen = seen`
 
+  /** What was asked for, and the addresses of what was loaded. */
+  async function loadedBy(code: string): Promise<readonly string[]> {
+    await writeFile(join(project, 'hooks.mjs'), HOOKS)
+    return (await script('loads.mjs', `${code}\nconsole.log(JSON.stringify(seen))`, ['--import', './hooks.mjs'])) as readonly string[]
+  }
+
+  /** The files of the package. */
+  async function filesLoadedBy(code: string): Promise<readonly string[]> {
+    const files = (await loadedBy(code)).flatMap((name) => /^file:.*\/node_modules\/stowage\/dist\/(.*)$/.exec(name)?.[1] ?? [])
+    return [...new Set(files)].toSorted()
+  }
+
   /** The packages that were asked for or loaded. */
   async function packagesLoadedBy(code: string): Promise<readonly string[]> {
-    await writeFile(join(project, 'hooks.mjs'), HOOKS)
-    const seen = (await script('loads.mjs', `${code}\nconsole.log(JSON.stringify(seen))`, ['--import', './hooks.mjs'])) as readonly string[]
+    const seen = await loadedBy(code)
     expect(seen.some((name) => name.endsWith('/stowage/dist/index.js'))).toBe(true)
     const names = seen.flatMap((name) => {
       if (name.startsWith('file:')) return /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(name)?.[1] ?? []
@@ -163,7 +174,43 @@ describe('what an import loads', () => {
       Storage.configure({ default: 'tmp', disks: { tmp: { driver: 'memory' }, s3: { driver: 's3', bucket: 'b' } } })
       await Storage.put('a.txt', 'x')
       await Storage.mimeType('a.txt')`
-    expect(await packagesLoadedBy(code)).toEqual(['mime-db', 'mime-types', 'stowage'])
+    expect(await packagesLoadedBy(code)).toEqual(['stowage'])
+    expect(await packagesLoadedBy(`${code}\nawait Storage.put('a.stl', 'x')`)).toEqual(['mime-db', 'mime-types', 'stowage'])
+  })
+
+  it('is one file of code: what drivers and wrappers do is loaded by their first operations', async () => {
+    const disks = `{
+      tmp: { driver: 'memory' },
+      files: { driver: 'local', root: 'files' },
+      s3: { driver: 's3', bucket: 'b' },
+      gcs: { driver: 'gcs', bucket: 'b' },
+      azure: { driver: 'azure', container: 'con', accountName: 'account' },
+      ftp: { driver: 'ftp', host: 'localhost' },
+      sealed: { driver: 'encrypted', disk: 'files', key: ${JSON.stringify(Buffer.alloc(32, 1).toString('base64'))} },
+      fast: { driver: 'cached', disk: 'files' },
+      copied: { driver: 'mirrored', disk: 'files', mirrors: ['tmp'] },
+    }`
+    const code = `
+      const { Storage } = await import('stowage')
+      Storage.configure({ default: 'tmp', disks: ${disks} })
+      for (const name of Storage.names) Storage.disk(name).supports('multipart')`
+    expect(await filesLoadedBy(`${code}\nawait Storage.close()`)).toEqual(['index.js', 'stowage.js'])
+    expect(await filesLoadedBy(`${code}\nawait Storage.disk('files').exists('a')`)).toEqual([
+      'drivers/local/operations.js',
+      'index.js',
+      'stowage.js',
+    ])
+  })
+
+  it('is none of the modules of Node that take long', async () => {
+    const code = `
+      import 'node:fs/promises'
+      const before = new Set(process.moduleLoadList)
+      await import('stowage')
+      const costly = ['crypto', 'http', 'https', 'net', 'tls', 'zlib', 'child_process', 'dns', 'module']
+      const added = process.moduleLoadList.filter((name) => !before.has(name))
+      process.stdout.write(JSON.stringify(costly.filter((name) => added.includes('NativeModule ' + name))))`
+    expect(await script('builtins.mjs', code)).toEqual([])
   })
 })
 
