@@ -76,10 +76,10 @@ function waitClaims({ rows }: Results): Claim[] {
     return [judge({ what: '1,000 × 10 KiB and 100,000 keys, 20 ms latency', bound: '≤ 1.2 × the ideal' }, [], () => true)]
   return wanted.map((row) => {
     const ideal = idealMs(row) ?? Number.NaN
-    const value = own(row, 'stowage', ({ ms = Number.NaN }) => ms) / ideal
-    return atMost(row.latencyMs > 0 && row.task.kind === 'list' ? row.title : `${row.title}, 20 ms latency`, `1.2 × ${ideal} ms`, 1.2, [
-      { where: '', value },
-    ])
+    const times = (name: string): number => own(row, name, ({ ms = Number.NaN }) => ms) / ideal
+    const what = row.task.kind === 'list' ? row.title : `${row.title}, 20 ms latency`
+    const claim = atMost(what, `1.2 × ${ideal} ms`, 1.2, [{ where: '', value: times('stowage') }])
+    return { ...claim, measured: `${claim.measured} (${times('wire').toFixed(2)} when a client does nothing)` }
   })
 }
 

@@ -28,7 +28,7 @@ export function stripTypes(): void {
   for (const file of readdirSync(import.meta.dirname)) {
     if (!/^(?:s3-|null-server).*\.ts$/.test(file)) continue
     const script = stripTypeScriptTypes(readFileSync(join(import.meta.dirname, file), 'utf8'))
-    writeFileSync(join(SCRIPTS, file.replace('.ts', '.mjs')), script.replaceAll(/ from '(\.\/[\w-]+)\.ts'/g, " from '$1.mjs'"))
+    writeFileSync(join(SCRIPTS, file.replace('.ts', '.mjs')), script.replaceAll(/( from |import\()'(\.\/[\w-]+)\.ts'/g, "$1'$2.mjs'"))
   }
 }
 

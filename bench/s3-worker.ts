@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { crc32 } from 'node:zlib'
 import { generated } from './null-server.ts'
-import { S3_IMPLEMENTATIONS, type S3Implementation } from './s3-implementations.ts'
+import { S3_IMPLEMENTATIONS, type S3Implementation, WIRE, wireClient } from './s3-implementations.ts'
 
 export type S3Task =
   | SmallTask
@@ -200,7 +200,7 @@ function usage(since: NodeJS.CpuUsage): { cpuMs: number; peakRssMb: number } {
 }
 
 const [name = '', endpoint = ''] = process.argv.slice(2)
-const client = await S3_IMPLEMENTATIONS[name]?.(endpoint)
+const client = await (name === WIRE ? wireClient : S3_IMPLEMENTATIONS[name])?.(endpoint)
 if (client === undefined) throw new Error(`unknown implementation ${name}`)
 process.on('message', (task: S3Task) => {
   measure(client, task).then(

@@ -4,16 +4,16 @@
  * processes that have warmed up; streams, listings and scripts of 1,000 files in a fresh one each time, whose peak memory is its own.
  *
  *   npm run bench:s3           prints tables and a judgement as Markdown; BENCH_PARTS, BENCH_ROUNDS and BENCH_ONLY change what, how often and
- *                              whom, BENCH_JSON names a file for every single measurement
+ *                              whom; every single measurement goes into the file that BENCH_JSON names, or one in the temporary directory
  *   npm run bench:s3 -- --docs the same, and writes tables and chart into docs/performance.md; only of a whole run
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, loadavg } from 'node:os'
+import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Conditions } from './null-server.ts'
 import type { Report } from './null-server-process.ts'
 import { writeDocs } from './s3-documents.ts'
-import { S3_IMPLEMENTATIONS } from './s3-implementations.ts'
+import { S3_IMPLEMENTATIONS, WIRE } from './s3-implementations.ts'
 import type { Loads } from './s3-loads.ts'
 import { coldLoads, coldStart, ServerProcess, stripTypes, Worker } from './s3-processes.ts'
 import { fragments } from './s3-report.ts'
@@ -208,7 +208,7 @@ async function capped(server: ServerProcess): Promise<Row[]> {
 
 async function scripts(server: ServerProcess): Promise<Row[]> {
   const rows: Row[] = []
-  const of = { part: 'latency', names: OF_THE_REST, conditions: LATENCY } as const
+  const of = { part: 'latency', names: [...OF_THE_REST, WIRE], conditions: LATENCY } as const
   for (const concurrency of [50, 200]) {
     for (const kind of ['put', 'get'] as const) {
       const task = { kind, bytes: 10_240, count: 1_000, concurrency }
@@ -216,7 +216,9 @@ async function scripts(server: ServerProcess): Promise<Row[]> {
       rows.push(await compare(server, { ...of, title: `${kind} 1,000 × 10 KiB, ${concurrency} at once`, task, rounds }))
     }
   }
-  rows.push(await compare(server, { ...of, title: 'delete 1,000', task: { kind: 'deleteMany', count: 1_000 }, rounds: FEWER }))
+  rows.push(
+    await compare(server, { ...of, names: OF_THE_REST, title: 'delete 1,000', task: { kind: 'deleteMany', count: 1_000 }, rounds: FEWER }),
+  )
   return rows
 }
 
@@ -225,7 +227,7 @@ async function lists(server: ServerProcess): Promise<Row[]> {
   const of = { part: 'lists', names: OF_THE_REST, task, rounds: FEWER } as const
   return [
     await compare(server, { ...of, title: 'list 100,000', rounds: Math.min(ROUNDS, 2), first: { task } }), // and the server's pages are made
-    await compare(server, { ...of, title: 'list 100,000, 20 ms latency', conditions: LATENCY }),
+    await compare(server, { ...of, names: [...OF_THE_REST, WIRE], title: 'list 100,000, 20 ms latency', conditions: LATENCY }),
   ]
 }
 
@@ -282,9 +284,10 @@ async function run(server: ServerProcess, machine: string): Promise<Results> {
   return results
 }
 
+const FILE = process.env['BENCH_JSON'] ?? join(tmpdir(), 'stowage-bench-s3.json')
+
 function save(results: Results): void {
-  const file = process.env['BENCH_JSON']
-  if (file !== undefined) writeFileSync(file, JSON.stringify(results))
+  writeFileSync(FILE, JSON.stringify(results))
 }
 
 if (!existsSync(join(import.meta.dirname, 'node_modules'))) throw new Error('the peers are not installed: npm ci --prefix bench')
@@ -293,6 +296,7 @@ if (docs && (ONLY !== undefined || PARTS.join() !== ALL_PARTS))
   throw new Error('--docs takes a whole run: without BENCH_ONLY and BENCH_PARTS')
 const cpu = `${cpus().length} × ${cpus()[0]?.model.trim()}`
 const machine = `Node ${process.version.slice(1)}, ${cpu}, ${sdkVersion()}, ${ROUNDS} rounds, ${new Date().toISOString().slice(0, 10)}`
+process.stderr.write(`${machine}\nresults: ${FILE}\n`)
 stripTypes()
 const server = await ServerProcess.start()
 try {
