@@ -5,6 +5,8 @@ import { codeLines, isNode, parseSource, placeOf, type SourceFile, sourceFiles, 
 const files = sourceFiles()
 const MAX_FUNCTION = 40
 const MAX_PARAMETERS = 3
+/** Lines of code. V8 takes about a millisecond for a thousand, whether they are used or not. */
+const MAX_EAGER = 10_500
 const LIMITS: readonly (readonly [pattern: RegExp, lines: number])[] = [
   [/^disk\.ts$/, 600],
   [/^drivers\/memory-driver\.ts$/, 250],
@@ -60,6 +62,18 @@ function isHanded(parent: SyntaxNode | undefined): boolean {
   return parent?.type === 'Property' || parent?.type === 'CallExpression'
 }
 
+/** The files that come with one, because they are imported at once. */
+function reachedFrom(entry: string): readonly SourceFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]))
+  const reached = new Set([entry])
+  for (const path of reached) {
+    for (const { from, relative, typeOnly, dynamic } of byPath.get(path)?.imports ?? []) {
+      if (relative && !typeOnly && !dynamic) reached.add(from)
+    }
+  }
+  return files.filter(({ path }) => reached.has(path))
+}
+
 describe('the budgets', () => {
   it.each(files.map((file) => [file.path, file.lines, limitOf(file.path)] as const))(
     '%s has %i lines of code, of %i',
@@ -77,6 +91,14 @@ describe('the budgets', () => {
 
   it.each(files.map((file) => [file.path, file] as const))('keep functions short and their parameters few: %s', (_path, file) => {
     expect(offenders(file)).toEqual([])
+  })
+
+  it('keep small what every import of the package compiles: the rest is loaded by who uses it', () => {
+    const eager = reachedFrom('index.ts')
+    expect(eager.reduce((sum, { lines }) => sum + lines, 0)).toBeLessThanOrEqual(MAX_EAGER)
+    // A driver's shell judges its settings; what is done with them is not compiled for those who do not use it.
+    const inside = eager.filter(({ path }) => /^(drivers|decorators)\/.*\/(operations|purging|mirroring)\.ts$/.test(path))
+    expect(inside.map(({ path }) => path)).toEqual([])
   })
 
   it('count code only', () => {
