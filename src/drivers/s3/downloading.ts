@@ -21,14 +21,15 @@ export async function readObject(store: S3Store, path: string, options: ReadOpti
   signal?.throwIfAborted()
   let answer: ObjectResponse
   try {
-    answer = await store.requests.get(key, { ifMatch, versionId, range: headerOf(range), signal })
+    answer = await store.requests.get(key, { ifMatch, versionId, range: headerOf(range), eager: true, signal })
   } catch (error) {
     if (!isStorageError(error) || codeOf(error) !== 'InvalidRange') throw error
     return readNothing(store, path, options)
   }
   try {
     const { start, end, size } = extentOf(answer, range)
-    return { stat: statOf(path, answer, size), body: bodyOf(store, answer, { key, start, end, options }) }
+    const body = answer.bytes === undefined ? bodyOf(store, answer, { key, start, end, options }) : bytesBody(answer.bytes)
+    return { stat: statOf(path, answer, size), body }
   } catch (error) {
     answer.stream.destroy()
     throw error

@@ -21,7 +21,7 @@ import type { S3Identity } from './settings.ts'
 
 export interface S3Requests {
   head(key: string, options: ReadRequest): Promise<ObjectHead>
-  get(key: string, options: ReadRequest): Promise<ObjectResponse>
+  get(key: string, options: GetRequest): Promise<ObjectResponse>
   put(key: string, bytes: Uint8Array, options: PutRequest): Promise<Written>
   delete(key: string, options: VersionRequest): Promise<void>
   /** At most 1,000 keys. @returns those that could not be deleted */
@@ -62,6 +62,11 @@ export interface ReadRequest extends VersionRequest {
   readonly range?: string | undefined
 }
 
+export interface GetRequest extends ReadRequest {
+  /** A small answer may be read before it is given. */
+  readonly eager?: boolean | undefined
+}
+
 /** Facts as the store keeps them: metadata is encoded (metadata.ts). */
 export interface ObjectHead extends ContentHeaders {
   /** Of what was sent, or for `head` would be: a range's, not the file's. */
@@ -77,7 +82,10 @@ export interface ObjectHead extends ContentHeaders {
 }
 
 export interface ObjectResponse extends ObjectHead {
+  /** Nothing comes of it where the bytes are there. */
   readonly stream: Readable
+  /** All of what was asked for, of a small answer that was read already. */
+  readonly bytes?: Uint8Array | undefined
 }
 
 export interface ConditionRequest extends CallOptions {

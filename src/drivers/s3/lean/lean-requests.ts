@@ -12,6 +12,7 @@ import type {
   CannedAcl,
   ConditionRequest,
   CopyRequest,
+  GetRequest,
   KeyFailure,
   KeyPage,
   ListRequest,
@@ -33,7 +34,7 @@ import { copySource, unquoted } from '../notations.ts'
 import type { S3Identity, S3Settings } from '../settings.ts'
 import { deletionReader, keyPageReader, partsReader, uploadIdReader, writtenReader } from './answers.ts'
 import { completionBody, deletionBody } from './bodies.ts'
-import { checkedBody } from './checked-body.ts'
+import { checkedBody, wholeBody } from './checked-body.ts'
 import { Credentials, type LoadIdentity } from './credentials.ts'
 import {
   checksumHeader,
@@ -80,6 +81,8 @@ interface LeanParts {
 }
 
 const OCTETS = 'application/octet-stream'
+/** Answers up to this size are read when they come: that takes less than making streams of them. */
+const EAGER_BYTES = 64 * 1024
 
 export class LeanRequests implements S3Requests {
   readonly #settings: S3Settings
@@ -109,17 +112,19 @@ export class LeanRequests implements S3Requests {
     })
   }
 
-  get(key: string, { versionId, ifMatch, range, signal }: ReadRequest): Promise<ObjectResponse> {
+  get(key: string, { versionId, ifMatch, range, eager, signal }: GetRequest): Promise<ObjectResponse> {
     const headers: Headers = {}
     put(headers, 'if-match', unquoted(ifMatch))
     put(headers, 'range', range)
     if (this.#keepsChecksums && range === undefined) headers['x-amz-checksum-mode'] = 'ENABLED'
     customerKey(headers, this.#settings)
-    return this.#transport.send({ method: 'GET', path: pathOf(key), query: versioned(versionId), headers, signal }, (answer) => {
+    return this.#transport.send({ method: 'GET', path: pathOf(key), query: versioned(versionId), headers, signal }, async (answer) => {
       try {
-        const response: { -readonly [Name in keyof ObjectResponse]: ObjectResponse[Name] } = headOf(answer.headers) as ObjectResponse
-        response.stream = range === undefined ? checkedBody(answer) : answer
-        return response
+        const head = headOf(answer.headers)
+        if (eager !== true || head.contentLength > EAGER_BYTES) {
+          return { ...head, stream: checkedBody(answer) }
+        }
+        return { ...head, stream: answer, bytes: await wholeBody(answer, head.contentLength) }
       } catch (error) {
         answer.destroy()
         throw error
