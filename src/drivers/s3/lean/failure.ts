@@ -75,6 +75,23 @@ export function answerFailure(status: number, headers: IncomingHttpHeaders, said
   }
 }
 
+const SIGNED = /Credential=|Signature=/i
+/** What is shorter is found in any text. */
+const MIN_SECRET = 8
+const UNTOLD = 'the message of the store is left out: it says back what the request was signed with'
+
+/** The failure without what nobody is to read in a log: some stores and proxies say back what they were told. */
+export function hushed(failure: Failure, secrets: readonly (string | undefined)[]): Failure {
+  const isTold = (text = ''): boolean =>
+    SIGNED.test(text) || secrets.some((secret = '') => secret.length >= MIN_SECRET && text.includes(secret))
+  const { Code, message, $metadata } = failure
+  const { requestId, extendedRequestId } = $metadata
+  if (![Code, message, requestId, extendedRequestId].some((text) => isTold(text))) return failure
+  const code = isTold(Code) ? undefined : Code
+  const ids = { requestId: undefined, extendedRequestId: undefined }
+  return { ...failure, name: code ?? 'Unknown', Code: code, message: UNTOLD, $metadata: { ...$metadata, ...ids } }
+}
+
 export function isFailure(error: unknown): error is Failure {
   return typeof error === 'object' && error !== null && '$metadata' in error && 'isSent' in error
 }

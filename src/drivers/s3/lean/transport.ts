@@ -17,7 +17,7 @@ import type { S3Settings } from '../settings.ts'
 import { pause, RetryBudget, retryAfterOf, waitOf } from './backoff.ts'
 import { type Credentials, waitFor } from './credentials.ts'
 import { Exchange } from './exchange.ts'
-import { type Failure, isFailure, isTimeout } from './failure.ts'
+import { type Failure, hushed, isFailure, isTimeout } from './failure.ts'
 import type { Headers } from './object-headers.ts'
 import { type Address, type Origin, originOf } from './origin.ts'
 import { asFailure, failureOf } from './read-answer.ts'
@@ -177,8 +177,9 @@ export class Transport {
   async #afterFailure(error: unknown, journey: Journey, attempt: number): Promise<Failure> {
     const { request } = journey
     if (request.signal?.aborted) throw request.signal.reason
-    const failure = asFailure(error)
-    if (!isFailure(failure)) throw translated(failure, this.#settings.bucket)
+    const found = asFailure(error)
+    if (!isFailure(found)) throw translated(found, this.#settings.bucket)
+    const failure = hushed(found, this.#secretsOf(journey))
     failure.$metadata.attempts = attempt
     if (journey.era !== this.#era) throw closed()
     if (await this.#repair(journey, failure)) {
@@ -216,6 +217,13 @@ export class Transport {
     if (!isSafe) return undefined
     const atLeastMs = retryAfterOf(failure.headers['retry-after'], this.#now() + this.#skewMs)
     return atLeastMs !== undefined && this.#budget.take(isTimeout(failure)) ? atLeastMs : undefined
+  }
+
+  /** All that a request is signed with, and its signature, which is at the end of its header. */
+  #secretsOf({ tried, request }: Journey): readonly (string | undefined)[] {
+    const { accessKeyId, secretAccessKey, sessionToken }: Partial<Tried['identity']> = tried?.identity ?? {}
+    const { key, keyMd5 }: { readonly key?: string; readonly keyMd5?: string } = this.#settings.sseCustomer ?? {}
+    return [accessKeyId, secretAccessKey, sessionToken, key, keyMd5, request.headers['authorization']?.slice(-64)]
   }
 
   #told({ method }: LeanRequest, failure: Failure): StorageError {
