@@ -5,12 +5,17 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import { createDigest, type Digest } from '../../../digest.ts'
-import type { ChecksumAlgorithm } from '../../../driver.ts'
 import { IntegrityError } from '../../../errors.ts'
+import { crc64nvme } from './crc64nvme.ts'
 import { connectionFailure } from './failure.ts'
 
-/** The quickest first: an answer may have several. */
-const CHECKSUMS: readonly ChecksumAlgorithm[] = ['crc32', 'sha1', 'sha256', 'crc32c']
+/** By their names in headers, the quickest first: an answer may have several. */
+const CHECKSUMS = ['crc32', 'sha1', 'sha256', 'crc32c', 'crc64nvme'] as const
+type Checksum = (typeof CHECKSUMS)[number]
+
+function digestOf(algorithm: Checksum): Digest {
+  return algorithm === 'crc64nvme' ? crc64nvme() : createDigest(algorithm)
+}
 
 /** Everything at once, in one buffer that is made once. @throws IntegrityError; Failure when it is cut */
 export function wholeBody(answer: IncomingMessage, length: number): Promise<Buffer> {
@@ -31,8 +36,8 @@ export function wholeBody(answer: IncomingMessage, length: number): Promise<Buff
   })
 }
 
-function matches(buffer: Buffer, headers: IncomingHttpHeaders, algorithm: ChecksumAlgorithm): boolean {
-  const digest = createDigest(algorithm)
+function matches(buffer: Buffer, headers: IncomingHttpHeaders, algorithm: Checksum): boolean {
+  const digest = digestOf(algorithm)
   digest.update(buffer)
   return digest.digest('base64') === wholeChecksum(headers, algorithm)
 }
@@ -42,7 +47,7 @@ function mismatch(): IntegrityError {
 }
 
 /** Of a part of a file there is none: what may be sent along is the whole file's. */
-function algorithmOf({ statusCode, headers }: IncomingMessage): ChecksumAlgorithm | undefined {
+function algorithmOf({ statusCode, headers }: IncomingMessage): Checksum | undefined {
   if (statusCode === 206) return undefined
   return CHECKSUMS.find((name) => wholeChecksum(headers, name) !== undefined)
 }
@@ -51,10 +56,10 @@ function algorithmOf({ statusCode, headers }: IncomingMessage): ChecksumAlgorith
 export function checkedBody(answer: IncomingMessage): Readable {
   const algorithm = algorithmOf(answer)
   if (algorithm === undefined) return answer
-  return new CheckedBody(answer, createDigest(algorithm), wholeChecksum(answer.headers, algorithm) as string)
+  return new CheckedBody(answer, digestOf(algorithm), wholeChecksum(answer.headers, algorithm) as string)
 }
 
-function wholeChecksum(headers: IncomingHttpHeaders, algorithm: ChecksumAlgorithm): string | undefined {
+function wholeChecksum(headers: IncomingHttpHeaders, algorithm: Checksum): string | undefined {
   const value = headers[`x-amz-checksum-${algorithm}`]
   if (typeof value !== 'string' || value.includes('-') || headers['x-amz-checksum-type'] === 'COMPOSITE') return undefined
   return value
