@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals'
-import { CLOUD_STORES } from './cloud-stores.ts'
+import { CLOUD_STORES, S3_OVER_SDK } from './cloud-stores.ts'
 import { measured } from './local-measured.ts'
 
 const GIB = 1024 ** 3
@@ -17,7 +17,7 @@ for await (const _ of toReadable(buffers()));
 `
 
 describe('memory', () => {
-  it.each(CLOUD_STORES)(
+  it.each([...CLOUD_STORES, S3_OVER_SDK])(
     `grows by less than ${LIMIT_MIB} MiB while 1 GiB of unknown length goes up to %s, and while it comes down`,
     async (name, make) => {
       const store = await make()

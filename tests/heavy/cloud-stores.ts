@@ -26,11 +26,14 @@ export interface CloudStore {
 }
 
 export const CLOUD_STORES: readonly (readonly [name: string, make: () => Promise<CloudStore>])[] = [
-  ['s3', makeS3],
+  ['s3', () => makeS3('lean')],
   ['gcs', makeGcs],
   ['azure', makeAzureStore],
   ['ftp', makeFtp],
 ]
+
+/** The other transport of S3. */
+export const S3_OVER_SDK: readonly [name: string, make: () => Promise<CloudStore>] = ['s3 over the SDK', () => makeS3('sdk')]
 
 /** Everything that was begun until now is old enough. */
 const soon = (): Date => new Date(Date.now() + 60_000)
@@ -44,9 +47,9 @@ const driver = new ${Class.name}(${JSON.stringify(options)})
 `
 }
 
-async function makeS3(): Promise<CloudStore> {
+async function makeS3(transport: 'lean' | 'sdk'): Promise<CloudStore> {
   const bucket = await testBucket()
-  const options = bucket.options()
+  const options = bucket.options({ transport })
   const driver = new S3Driver(options)
   return {
     driver,
