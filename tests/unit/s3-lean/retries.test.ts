@@ -11,9 +11,13 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close()
 })
 
-async function meeting(script: Script, options: Parameters<typeof lean>[0] = {}): Promise<ScriptedStore & Lean> {
+async function meeting(
+  script: Script,
+  options: Parameters<typeof lean>[0] = {},
+  parts: Parameters<typeof lean>[1] = {},
+): Promise<ScriptedStore & Lean> {
   const store = await scriptedStore(script)
-  const made = lean({ endpoint: store.origin, ...options })
+  const made = lean({ endpoint: store.origin, ...options }, parts)
   closing.push(
     () => made.requests.close(),
     () => store.close(),
@@ -296,6 +300,48 @@ describe('a connection that the store closes when a request comes', () => {
     now += 5_000
     await requests.put('a', BYTES, { ifAbsent: true })
     expect(heads.map((head) => head.split(' ')[0])).toEqual(['HEAD', 'PUT', 'PUT'])
+  })
+
+  it.each([
+    ['of no bytes', (requests: Lean['requests']) => requests.put('a', Buffer.alloc(0), { ifAbsent: true })],
+    ['that is a copy', (requests: Lean['requests']) => requests.copy('a', 'b', { replace: false, ifAbsent: true })],
+  ])('a write under a condition %s does not take a connection that was idle', async (_what, ask) => {
+    const { origin, heads } = await closesLate()
+    let now = Date.now()
+    const { requests, transport } = lean({ endpoint: origin, retries: 0 }, { now: () => now })
+    closing.unshift(() => transport.close())
+    await requests.head('first', {})
+    now += 5_000
+    const { error } = await ending(ask(requests))
+    expect(String(error)).not.toContain('not known') // The store's answer to a copy is none, which is told.
+    expect(heads.map((head) => head.split(' ')[0])).toEqual(['HEAD', 'PUT'])
+  })
+
+  it('a connection is as old as it is, whatever others have answered meanwhile', async () => {
+    let now = Date.now()
+    const waiting: (() => void)[] = []
+    const { requests, asked } = await meeting(
+      async (each) => {
+        if (each.method === 'HEAD') await new Promise<void>((resolve) => void waiting.push(resolve))
+        return answerWell(each)
+      },
+      {},
+      { now: () => now },
+    )
+    const [one, two] = [requests.head('a', {}), requests.head('b', {})]
+    while (waiting.length < 2) await new Promise((resolve) => setImmediate(resolve))
+    waiting[0]?.()
+    await Promise.race([one, two])
+    now += 5_000
+    waiting[1]?.()
+    await Promise.all([one, two])
+    await Promise.all([requests.put('a', BYTES, { ifAbsent: true }), requests.put('b', BYTES, { ifAbsent: true })])
+    expect(
+      asked
+        .slice(2)
+        .map(({ waits }) => waits)
+        .sort(),
+    ).toEqual([false, true])
   })
 
   it('a write under a condition that was sent whole is not repeated', async () => {

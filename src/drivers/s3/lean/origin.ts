@@ -47,7 +47,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 export async function addressOf(settings: S3Settings, ask: () => Promise<Address>, env: Environment = process.env): Promise<Address> {
   const region = settings.region ?? (env['AWS_REGION'] || undefined)
   if (settings.endpoint === undefined) {
-    if (region === undefined || region.includes('fips') || (await isConfigured(env, ENDPOINT_SETTINGS))) return ask()
+    if (region === undefined || /fips|global/.test(region) || (await isConfigured(env, ENDPOINT_SETTINGS))) return ask()
     return amazonAddress(settings, region)
   }
   if (region === undefined && (await isConfigured(env, /^/))) return ask()

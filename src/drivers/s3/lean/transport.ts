@@ -18,6 +18,7 @@ import { pause, RetryBudget, retryAfterOf, waitOf } from './backoff.ts'
 import { type Credentials, waitFor } from './credentials.ts'
 import { Exchange } from './exchange.ts'
 import { type Failure, hushed, isFailure, isTimeout } from './failure.ts'
+import { closeFree, Idleness } from './idleness.ts'
 import type { Headers } from './object-headers.ts'
 import { type Address, type Origin, originOf } from './origin.ts'
 import { asFailure, failureOf } from './read-answer.ts'
@@ -54,7 +55,7 @@ export interface TransportParts {
 
 /** Stores close connections that are idle; ours close first, so that a request seldom meets that moment. */
 const IDLE_MS = 15_000
-/** After this long without an answer the connection may be closed already: a body that must not arrive twice waits for the store's word. */
+/** A connection that was idle for longer may be closed already: what must not arrive twice waits for the store's word, or takes another. */
 const FRESH_MS = 1_000
 /** Worth a round trip before it is sent in vain. */
 const EXPECT_BYTES = 1024 * 1024
@@ -88,7 +89,8 @@ export class Transport {
   #finding: Promise<Origin> | undefined
   /** What the store's clock is ahead of ours. */
   #skewMs = 0
-  #answeredAt = Number.NEGATIVE_INFINITY
+  readonly #idleness: Idleness
+  #hasAnswered = false
   /** How often it was closed. */
   #era = 0
 
@@ -98,6 +100,7 @@ export class Transport {
     this.#address = address
     this.#now = now
     this.#random = random
+    this.#idleness = new Idleness(now)
     this.#slots = new Slots(settings.maxSockets, settings.socketTimeoutMs)
   }
 
@@ -139,7 +142,7 @@ export class Transport {
     if (waiting !== undefined) await waiting
     journey.tried = { origin, identity, skewMs: this.#skewMs }
     const answer = await this.#exchange(journey, journey.tried).send()
-    this.#answeredAt = this.#now()
+    this.#hasAnswered = true
     const status = answer.statusCode as number
     if (status >= 200 && status < 300) return read(answer)
     // oxlint-disable-next-line only-throw-error -- in the shape that the SDK's errors have; translated before it leaves
@@ -159,14 +162,17 @@ export class Transport {
       if (process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) trace(headers)
       // Node would send "no body" in chunks, which stores refuse.
       if (body !== undefined || method === 'PUT' || method === 'POST') headers['content-length'] = String(body?.byteLength ?? 0)
-      const expectsContinue = !isBlunt && this.#expectsContinue(request)
+      const agent = this.#agentFor(origin)
+      const mayBeStale = request.isConditional === true && this.#idleness.of(agent) > FRESH_MS
+      const expectsContinue = !isBlunt && this.#expectsContinue(request, mayBeStale)
+      if (mayBeStale && !expectsContinue && this.#settings.agent === undefined) closeFree(agent)
       if (expectsContinue) headers['expect'] = '100-continue'
       else if (headers['expect'] !== undefined) delete headers['expect']
       const now = this.#now() + skewMs
       sign({ method, path, query, headers, payloadHash: payloadHash(origin.isSecure), identity, region: origin.region, now })
       const target = query === '' ? path : `${path}?${query}`
       const exchanged = { origin, method, target, headers: flat(headers), body, expectsContinue, signal: request.signal }
-      return new Exchange(exchanged, { ...this.#timeouts, agent: this.#agentFor(origin) }, release)
+      return new Exchange(exchanged, { ...this.#timeouts, agent }, release)
     } catch (error) {
       release()
       throw error
@@ -236,11 +242,9 @@ export class Transport {
   }
 
   /** Asks the store before a body is sent that may be refused, or must not be sent twice. */
-  #expectsContinue({ body, isConditional }: LeanRequest): boolean {
+  #expectsContinue({ body, isConditional = false }: LeanRequest, mayBeStale: boolean): boolean {
     if (body === undefined || body.byteLength === 0) return false
-    const isFirst = this.#answeredAt === Number.NEGATIVE_INFINITY
-    if (body.byteLength >= EXPECT_BYTES) return isFirst || isConditional === true
-    return isConditional === true && !isFirst && this.#now() - this.#answeredAt > FRESH_MS
+    return mayBeStale || (body.byteLength >= EXPECT_BYTES && (isConditional || !this.#hasAnswered))
   }
 
   #find(): Promise<Origin> {
@@ -262,7 +266,7 @@ export class Transport {
   #makeAgent(isSecure: boolean): Agent {
     const { maxSockets, tls } = this.#settings
     const options = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, timeout: IDLE_MS, scheduling: 'lifo' } as const
-    return isSecure ? new (nodeHttps().Agent)({ ...tls, ...options }) : new (nodeHttp().Agent)(options)
+    return this.#idleness.watch(isSecure ? new (nodeHttps().Agent)({ ...tls, ...options }) : new (nodeHttp().Agent)(options))
   }
 }
 
