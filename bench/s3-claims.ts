@@ -84,15 +84,18 @@ function waitClaims({ rows }: Results): Claim[] {
 }
 
 function coldClaims(results: Results): Claim[] {
-  const importMs = coldFigure(results, 'stowage', (sample) => sample.importMs)
-  const firstMs = coldFigure(results, 'stowage', (sample) => sample.importMs + sample.firstMs)
-  const sdk = results.loads['stowage']?.sdk ?? Number.NaN
   const within = (what: string, value: number): Claim => atMost(what, `${MAX_COLD_MS} ms`, MAX_COLD_MS, [{ where: '', value }])
-  return [
-    within('cold start: import and construct', importMs),
-    within('cold start: the first get as well', firstMs),
-    atMost('modules of the SDK that this loads', 'none', 0, [{ where: '', value: sdk }]),
-  ]
+  return ['stowage', 'stowage configured'].flatMap((name) => [
+    within(
+      `cold start of \`${name}\`: import and construct`,
+      coldFigure(results, name, (sample) => sample.importMs),
+    ),
+    within(
+      `cold start of \`${name}\`: the first get as well`,
+      coldFigure(results, name, (sample) => sample.importMs + sample.firstMs),
+    ),
+    atMost(`modules of the SDK that \`${name}\` loads`, 'none', 0, [{ where: '', value: results.loads[name]?.sdk ?? Number.NaN }]),
+  ])
 }
 
 function smallRows(rows: readonly Row[], kind: string, bytes: number): Row[] {

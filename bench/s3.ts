@@ -231,8 +231,13 @@ async function lists(server: ServerProcess): Promise<Row[]> {
   ]
 }
 
+/** As apps have it: by `Storage.configure`, and its name. */
+function andConfigured(name: string): readonly string[] {
+  return name === 'stowage' ? [name, 'stowage configured'] : [name]
+}
+
 function coldStarts(server: ServerProcess): Pick<Results, 'cold' | 'loads'> {
-  const cold = new Map<string, Cold[]>(['nothing', ...OF_THE_REST].map((name) => [name, []]))
+  const cold = new Map<string, Cold[]>(['nothing', ...OF_THE_REST.flatMap(andConfigured)].map((name) => [name, []]))
   const loads: Record<string, Loads> = {}
   for (const name of cold.keys()) loads[name] = coldLoads(name, server)
   for (let round = 0; round <= 2 * ROUNDS; round++) {
