@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { createServer as createHttpServer, Agent, request as requestHttp } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
 import { connect, createServer, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as secure } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from '@jest/globals'
@@ -117,6 +118,38 @@ describe('connections', () => {
     expect(transport.load).toEqual({ taken: 2, waiting: 0 })
     for (const { stream } of held) stream.destroy()
     await until(() => transport.load.taken === 0)
+  })
+
+  it('may be waited for by more than fit into the time of one, as long as the queue moves', async () => {
+    const { requests, asked } = await meeting(
+      async (each) => {
+        await sleep(40)
+        await answerWell(each)
+      },
+      { maxSockets: 1, socketTimeoutMs: 150 },
+    )
+    await Promise.all(Array.from({ length: 10 }, () => requests.head('a', {})))
+    expect(asked.length).toBe(10)
+  })
+
+  it('that were all closed by the store while they were idle are not tried one after another', async () => {
+    const gone = new WeakSet<Socket>()
+    const heads: Socket[] = []
+    const { requests, connections } = await meeting(
+      async (each) => {
+        heads.push(each.socket)
+        if (gone.has(each.socket)) return each.socket.resetAndDestroy()
+        await sleep(20)
+        return answerWell(each)
+      },
+      { retries: 0 },
+    )
+    await Promise.all(Array.from({ length: 20 }, () => requests.head('a', {})))
+    expect(connections.open).toBe(20)
+    for (const socket of heads) gone.add(socket)
+    await requests.head('a', {})
+    expect(heads.length - 20).toBe(3)
+    expect(connections.open).toBe(1)
   })
 
   it('of downloads that are destroyed are given back', async () => {

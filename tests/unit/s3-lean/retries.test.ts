@@ -336,12 +336,7 @@ describe('a connection that the store closes when a request comes', () => {
     waiting[1]?.()
     await Promise.all([one, two])
     await Promise.all([requests.put('a', BYTES, { ifAbsent: true }), requests.put('b', BYTES, { ifAbsent: true })])
-    expect(
-      asked
-        .slice(2)
-        .map(({ waits }) => waits)
-        .sort(),
-    ).toEqual([false, true])
+    expect(asked.slice(2).filter(({ waits }) => waits).length).toBe(1)
   })
 
   it('a write under a condition that was sent whole is not repeated', async () => {

@@ -129,7 +129,7 @@ export class Exchange {
   readonly #abort = (): void => this.#give(this.#exchanged.signal?.reason)
 
   readonly #fail = (error: NodeJS.ErrnoException): void => {
-    this.#give(connectionFailure(error, { isSent: this.#mayBeDone, isStale: this.#call.reusedSocket }))
+    this.#give(connectionFailure(error, { isSent: this.#mayBeDone, isStale: this.#answer === undefined && this.#call.reusedSocket }))
   }
 
   /** The store has all that it takes to begin. */

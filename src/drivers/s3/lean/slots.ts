@@ -1,6 +1,6 @@
 /**
  * Turns for a bounded number of connections: who came first is served first, so that a large upload never starves a small request.
- * A turn that is waited for too long is an error that says what holds the others.
+ * Where nothing is given back for too long, those who wait are told what holds the others; a queue that moves may be as long as it likes.
  */
 import { UnavailableError } from '../../../errors.ts'
 
@@ -14,8 +14,10 @@ export class Slots {
   /** In the order they came. */
   readonly #waiters = new Set<Waiter>()
   #taken = 0
+  /** When whoever waited longest had his turn. */
+  #movedAt = Number.NEGATIVE_INFINITY
 
-  /** @param maxWaitMs after which a waiting request gives up */
+  /** @param maxWaitMs without a turn for anybody, after which a waiting request gives up */
   constructor(limit: number, maxWaitMs: number) {
     this.#limit = limit
     this.#maxWaitMs = maxWaitMs
@@ -46,6 +48,7 @@ export class Slots {
       return
     }
     this.#waiters.delete(next)
+    this.#movedAt = performance.now()
     next.resolve()
   }
 
@@ -67,10 +70,16 @@ export class Slots {
         settle()
         reject(signal?.reason)
       }
-      const timer = setTimeout(() => {
+      const giveUp = (): void => {
+        const restMs = this.#movedAt + this.#maxWaitMs - performance.now()
+        if (restMs > 0) {
+          timer = setTimeout(giveUp, restMs)
+          return
+        }
         settle()
         reject(busy(this.#limit, this.#maxWaitMs))
-      }, this.#maxWaitMs)
+      }
+      let timer = setTimeout(giveUp, this.#maxWaitMs)
       signal?.addEventListener('abort', aborted, { once: true })
       this.#waiters.add(waiter)
     })

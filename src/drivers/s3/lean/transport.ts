@@ -203,7 +203,11 @@ export class Transport {
   async #repair(journey: Journey, failure: Failure): Promise<boolean> {
     const { tried, request, repairs } = journey
     if (tried === undefined || repairs === MAX_REPAIRS) return false
-    if (failure.isStale && failure.$metadata.httpStatusCode === undefined) return request.isConditional !== true || !failure.isSent
+    if (failure.isStale) {
+      // After two of them the others are probably no better.
+      if (repairs > 0 && this.#agent !== undefined && this.#settings.agent === undefined) closeFree(this.#agent)
+      return request.isConditional !== true || !failure.isSent
+    }
     if (failure.$metadata.httpStatusCode === 417 && !journey.isBlunt) return (journey.isBlunt = true)
     const skewMs = skewOf(failure, tried, this.#now())
     if (skewMs !== undefined) this.#skewMs = skewMs
