@@ -197,6 +197,16 @@ describe('connections', () => {
     expect(connections.open).toBe(1)
   })
 
+  it('are not waited for once the disk is closed: a request between two attempts ends', async () => {
+    const { requests, asked } = await meeting((each) => answerError(each, 503, 'SlowDown', { headers: { 'retry-after': '30' } }))
+    const asking = ending(requests.head('a', {}))
+    await until(() => asked.length === 1)
+    await sleep(20)
+    requests.close()
+    expect((await asking).error).toMatchObject({ code: 'unavailable', retryable: false })
+    expect(asked.length).toBe(1)
+  })
+
   it('keep no process alive', async () => {
     const store = await scriptedStore(answerWell)
     closing.push(() => store.close())

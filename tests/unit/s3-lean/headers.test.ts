@@ -1,4 +1,5 @@
-import { inspect } from 'node:util'
+import { execFile } from 'node:child_process'
+import { inspect, promisify } from 'node:util'
 import { createServer, type Socket } from 'node:net'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Disk } from '../../../src/disk.ts'
@@ -216,6 +217,25 @@ describe('secrets', () => {
     const to = disk(store.origin, { ...options, retries: 0, ...more })
     const calls = [to.put('a', BYTES), to.put('a', BYTES, { ifAbsent: true }), to.get('a'), to.stat('a'), to.files('x'), to.copy('a', 'b')]
     for (const { outcome, error } of await Promise.all(calls.map(ending))) if (outcome !== 'ok') expectNoSecretIn(error)
+  })
+
+  it('are not logged, nor is anything else', async () => {
+    const store = await scriptedStore((asked) =>
+      asked.index % 2 === 0 ? echoing(403, 'SignatureDoesNotMatch')(asked) : void asked.socket.destroy(),
+    )
+    closing.push(() => store.close())
+    const source = `
+      import { S3Driver } from ${JSON.stringify(new URL('../../../src/drivers/s3/s3-driver.ts', import.meta.url).href)}
+      for (const endpoint of [${JSON.stringify(store.origin)}, 'http://127.0.0.1:1', 'https://127.0.0.1:1']) {
+        const driver = new S3Driver({ bucket: 'b', endpoint, pathStyle: true, retries: 1, ...${JSON.stringify(options)} })
+        const signal = AbortSignal.timeout(1)
+        for (let i = 0; i < 4; i++) await Promise.allSettled([driver.stat('a', {}), driver.read('a', {}), driver.stat('a', { signal })])
+        await driver.close()
+      }`
+    const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', source]
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, args)
+    expect([stdout, stderr]).toEqual(['', ''])
+    expect(store.asked.length).toBeGreaterThan(8)
   })
 
   it('are told from words: what a store says is kept', async () => {

@@ -5,7 +5,6 @@
  *   wait = random(0 … 100 ms × 2^attempt), at most 20 s      AWS Architecture Blog, "Exponential Backoff And Jitter"
  *   500 tokens; a repetition costs 5, after a timeout 10     AWS SDKs reference guide, "Retry behavior", standard mode
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 
 const BASE_WAIT_MS = 100
 const MAX_WAIT_MS = 20_000
@@ -45,10 +44,30 @@ export function waitOf(attempt: number, { atLeastMs, random }: Pause): number {
   return Math.max(atLeastMs, random * Math.min(MAX_WAIT_MS, BASE_WAIT_MS * 2 ** attempt))
 }
 
-/** Rejects with the signal's reason. */
-export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined)
-  signal?.throwIfAborted()
+/** The waits of one disk, which all end when it is closed. */
+export class Pauses {
+  readonly #ends = new Set<() => void>()
+
+  /** Rejects with the signal's reason. */
+  wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', end)
+        this.#ends.delete(end)
+        if (signal?.aborted) reject(signal.reason)
+        else resolve()
+      }
+      const timer = setTimeout(end, ms)
+      signal?.addEventListener('abort', end, { once: true })
+      this.#ends.add(end)
+    })
+  }
+
+  /** Ends every wait that is under way. */
+  end(): void {
+    for (const end of this.#ends) end()
+  }
 }
 
 /** `Retry-After` in milliseconds: seconds or a date. Undefined when it asks for more than anybody waits. */

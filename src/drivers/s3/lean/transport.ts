@@ -14,7 +14,7 @@ import { type StorageError, UnavailableError } from '../../../errors.ts'
 import { isUndone } from '../conditions.ts'
 import { translated } from '../s3-errors.ts'
 import type { S3Settings } from '../settings.ts'
-import { pause, RetryBudget, retryAfterOf, waitOf } from './backoff.ts'
+import { Pauses, RetryBudget, retryAfterOf, waitOf } from './backoff.ts'
 import { type Credentials, waitFor } from './credentials.ts'
 import { Exchange } from './exchange.ts'
 import { type Failure, hushed, isFailure, isTimeout } from './failure.ts'
@@ -84,6 +84,7 @@ export class Transport {
   readonly #random: () => number
   readonly #slots: Slots
   readonly #budget = new RetryBudget()
+  readonly #pauses = new Pauses()
   #agent: Agent | undefined
   #origin: Origin | undefined
   #finding: Promise<Origin> | undefined
@@ -129,6 +130,7 @@ export class Transport {
   /** Closes every connection, also those in use, whose requests fail. A later request opens new ones. */
   close(): void {
     this.#era++
+    this.#pauses.end()
     if (this.#settings.agent === undefined) this.#agent?.destroy()
     this.#agent = undefined
   }
@@ -195,7 +197,7 @@ export class Transport {
     const failures = attempt - journey.repairs
     const atLeastMs = this.#mayRepeat(request, failure, failures)
     if (atLeastMs === undefined) throw this.#told(request, failure)
-    await pause(waitOf(failures, { atLeastMs, random: this.#random() }), request.signal)
+    await this.#pauses.wait(waitOf(failures, { atLeastMs, random: this.#random() }), request.signal)
     return failure
   }
 
