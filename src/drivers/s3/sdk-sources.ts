@@ -2,7 +2,7 @@
 import { ConfigurationError } from '../../errors.ts'
 import type { S3Access } from './access.ts'
 import { translated } from './s3-errors.ts'
-import { api } from './sdk.ts'
+import { api, foundRegion } from './sdk.ts'
 import type { S3Identity } from './settings.ts'
 
 /** @throws UnauthenticatedError when there are no credentials to be found */
@@ -32,11 +32,12 @@ interface EndpointContext {
 export async function addressOf({ connection, settings }: S3Access): Promise<{ readonly base: string; readonly region: string }> {
   try {
     const { sdk, client } = await api(connection)
+    const region = await foundRegion(client)
     const command = new sdk.HeadBucketCommand({ Bucket: settings.bucket })
     let found: { readonly request: Addressed; readonly context: EndpointContext } | undefined
     command.middlewareStack.add(
       (_, context) => async (args) => {
-        found = { request: args.request as Addressed, context: context as EndpointContext }
+        found = { request: args.request as Addressed, context }
         return { response: undefined, output: { $metadata: {} } }
       },
       { step: 'build', priority: 'low', name: 'addressOnly' },
@@ -47,7 +48,7 @@ export async function addressOf({ connection, settings }: S3Access): Promise<{ r
     const [scheme] = found.context.endpointV2?.properties?.authSchemes ?? []
     if (scheme !== undefined && scheme.name !== 'sigv4') throw new ConfigurationError(`the bucket needs "transport" to be "sdk"`)
     const base = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`.replace(/\/+$/, '')
-    return { base, region: scheme?.signingRegion ?? (await client.config.region()) }
+    return { base, region: scheme?.signingRegion ?? region }
   } catch (error) {
     throw translated(error, settings.bucket)
   }

@@ -12,7 +12,7 @@ import { ConfigurationError } from '../../errors.ts'
 import { encodePath } from '../../path.ts'
 import type { S3Connection } from './client.ts'
 import { translated } from './s3-errors.ts'
-import { api } from './sdk.ts'
+import { api, foundRegion } from './sdk.ts'
 import type { S3Settings } from './settings.ts'
 
 /** The address that anyone may read a public file at. Nothing is asked of the store. */
@@ -43,7 +43,7 @@ export async function bucketAddress(connection: S3Connection, settings: S3Settin
   }
   try {
     const { client } = await api(connection)
-    const region = settings.region ?? (await client.config.region())
+    const region = settings.region ?? (await foundRegion(client))
     if (isArn(settings.bucket)) return addressOfArn(client, settings, region)
     const endpoint = own ?? (await endpointOf(client))
     const pathStyle = settings.pathStyle || (settings.client !== undefined && client.config.forcePathStyle === true)
