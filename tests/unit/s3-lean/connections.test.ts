@@ -123,13 +123,13 @@ describe('connections', () => {
   it('may be waited for by more than fit into the time of one, as long as the queue moves', async () => {
     const { requests, asked } = await meeting(
       async (each) => {
-        await sleep(40)
+        await sleep(30)
         await answerWell(each)
       },
-      { maxSockets: 1, socketTimeoutMs: 150 },
+      { maxSockets: 1, socketTimeoutMs: 250 },
     )
-    await Promise.all(Array.from({ length: 10 }, () => requests.head('a', {})))
-    expect(asked.length).toBe(10)
+    await Promise.all(Array.from({ length: 15 }, () => requests.head('a', {})))
+    expect(asked.length).toBe(15)
   })
 
   it('that were all closed by the store while they were idle are not tried one after another', async () => {

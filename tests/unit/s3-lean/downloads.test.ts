@@ -108,9 +108,9 @@ describe('a checksum that the store sends along', () => {
   })
 
   it('lets a reader rest for as long as he likes', async () => {
-    const { disk } = await meeting(serving(CONTENT, { 'x-amz-checksum-crc32': CHECKSUMS.crc32 }), { socketTimeoutMs: 100 })
+    const { disk } = await meeting(serving(CONTENT, { 'x-amz-checksum-crc32': CHECKSUMS.crc32 }), { socketTimeoutMs: 200 })
     const stream = await disk.readStream('a')
-    await new Promise((resolve) => void setTimeout(resolve, 250))
+    await new Promise((resolve) => void setTimeout(resolve, 450))
     const chunks: Buffer[] = []
     for await (const chunk of stream) chunks.push(chunk as Buffer)
     expect(Buffer.concat(chunks).equals(CONTENT)).toBe(true)

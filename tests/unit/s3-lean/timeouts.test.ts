@@ -10,7 +10,7 @@ import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
 import { listenAnywhere } from '../../support/forwarding.ts'
 import { answerWell, ending, ETAG, lean, type Lean, type Script, scriptedStore, type ScriptedStore, until } from './scripted-store.ts'
 
-const MS = 120
+const MS = 200
 const BYTES = Buffer.from('hello')
 const closing: (() => unknown)[] = []
 
