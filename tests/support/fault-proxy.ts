@@ -9,7 +9,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { answerLike, type Exchange, type HttpProxy, listenForHttp, pump, Upstream } from './forwarding.ts'
+import { answerLike, type Exchange, type HttpProxy, type Identity, listenForHttp, pump, resetConnection, Upstream } from './forwarding.ts'
 
 export interface Wanted {
   readonly method?: string
@@ -70,7 +70,8 @@ interface Injected {
   times: number
 }
 
-export async function faultProxy(endpoint: string): Promise<FaultProxy> {
+/** @param identity with which it speaks TLS to its clients */
+export async function faultProxy(endpoint: string, identity?: Identity): Promise<FaultProxy> {
   const upstream = new Upstream(endpoint)
   const requests: string[] = []
   let injected: Injected[] = []
@@ -80,7 +81,7 @@ export async function faultProxy(endpoint: string): Promise<FaultProxy> {
     const fault = take(injected, request)
     if (fault !== undefined) faulted++
     await serve(upstream, { request, response, fault: fault ?? {} })
-  })
+  }, identity)
   return {
     endpoint: proxy.endpoint,
     connections: proxy.connections,
@@ -216,7 +217,7 @@ async function* slowly(chunk: Buffer, bytesPerSecond: number | undefined): Async
 type Closable = IncomingMessage['socket']
 
 async function cut(socket: Closable): Promise<void> {
-  socket.resetAndDestroy()
+  resetConnection(socket)
   await closed(socket)
 }
 

@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events'
 import { Agent, createServer, type IncomingMessage, request as requestHttp, type ServerResponse } from 'node:http'
-import { Agent as SecureAgent, request as requestHttps } from 'node:https'
+import { Agent as SecureAgent, createServer as createSecureServer, request as requestHttps } from 'node:https'
 import type { AddressInfo, Server, Socket } from 'node:net'
 
 export interface Connections {
@@ -43,23 +43,58 @@ export interface HttpProxy {
   close(): Promise<void>
 }
 
-/** An HTTP server that has no limits of time, and leaves connections open for as long as clients like. */
-export async function listenForHttp(handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>): Promise<HttpProxy> {
-  const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 }, (request, response) => {
+/** A key and its certificate, as PEM: what a server that speaks TLS has. */
+export interface Identity {
+  readonly key: Buffer
+  readonly cert: Buffer
+}
+
+/** Connections below TLS. */
+const wires = new WeakMap<object, Socket>()
+
+/** Resets a connection, also one that speaks TLS. */
+export function resetConnection(socket: Socket): void {
+  wires.get(socket)?.resetAndDestroy()
+  if (wires.has(socket)) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
+/** An HTTP server that has no limits of time, and leaves connections open for as long as clients like. With an identity over TLS. */
+export async function listenForHttp(
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  identity?: Identity,
+): Promise<HttpProxy> {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     response.sendDate = false
     const { socket } = request // Forgotten by requests that are over.
     handle(request, response).catch(() => socket.destroy())
-  })
+  }
+  const limits = { keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 }
+  const server = identity === undefined ? createServer(limits, listener) : createSecureServer({ ...limits, ...identity }, listener)
+  if (identity !== undefined) rememberWires(server)
   const connections = countConnections(server)
   const port = await listenAnywhere(server)
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http${identity === undefined ? '' : 's'}://127.0.0.1:${port}`,
     connections,
     close: async () => {
       connections.destroyAll()
       await new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+function rememberWires(server: Server): void {
+  const byPort = new Map<number | undefined, Socket>()
+  server.on('connection', (wire: Socket) => {
+    const { remotePort } = wire
+    byPort.set(remotePort, wire)
+    wire.on('close', () => byPort.delete(remotePort))
+  })
+  server.on('secureConnection', (socket: Socket) => {
+    const wire = byPort.get(socket.remotePort)
+    if (wire !== undefined) wires.set(socket, wire)
+  })
 }
 
 export async function listenAnywhere(server: Server): Promise<number> {

@@ -9,11 +9,14 @@ import { Disk } from '../../src/disk.ts'
 import type { Driver } from '../../src/driver.ts'
 import { collect } from '../../src/content.ts'
 import { type Fault, type FaultProxy, faultProxy, slowDown, type Wanted } from './fault-proxy.ts'
+import type { Identity } from './forwarding.ts'
 
 /** A bucket or container, and how a driver of it is made that goes through a proxy. */
 export interface FaultedStore {
   /** Of the server. */
   readonly endpoint: string
+  /** With which the proxy speaks TLS to the driver. */
+  readonly identity?: Identity | undefined
   /** @param endpoint of the server or of the proxy @param socketTimeoutMs after how long a silent connection is given up */
   driver(endpoint: string, socketTimeoutMs?: number): Driver
   /** Uploads that are neither complete nor aborted. */
@@ -65,7 +68,7 @@ export function describeHttpFaults(name: string, facts: FaultedStoreFacts, make:
 
     beforeEach(async () => {
       store = await make()
-      proxy = await faultProxy(store.endpoint)
+      proxy = await faultProxy(store.endpoint, store.identity)
       direct = new Disk(store.driver(store.endpoint))
       disk = new Disk(store.driver(proxy.endpoint), { timeoutMs: LIMIT_MS })
       await direct.put(PATH, OLD)

@@ -1,10 +1,17 @@
 import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
 import { describeHttpFaults } from '../../support/http-faults.ts'
 import { testBucket } from '../../support/stores/s3-store.ts'
+import { certificate } from '../../unit/s3-presets/tls-recorder.ts'
 
-for (const transport of ['lean', 'sdk'] as const)
+const VARIANTS = [
+  ['lean', false],
+  ['lean', true],
+  ['sdk', false],
+] as const
+
+for (const [transport, secure] of VARIANTS)
   describeHttpFaults(
-    `S3 behind a bad network, by the transport "${transport}"`,
+    `S3 behind a bad network${secure ? ' over TLS' : ''}, by the transport "${transport}"`,
     {
       slow: 's3',
       uploads: {
@@ -24,11 +31,16 @@ for (const transport of ['lean', 'sdk'] as const)
       maxConnections: 6,
     },
     async () => {
-      const bucket = await testBucket()
+      const [bucket, identity] = await Promise.all([testBucket(), secure ? certificate() : undefined])
+      // A bit that flips below TLS never arrives; here it flips beyond it, where only a signature of the body tells.
+      const overTls = identity && { tls: { ca: identity.cert }, signPayload: true }
       return {
         endpoint: bucket.server.endpoint,
-        driver: (endpoint, socketTimeoutMs) =>
-          new S3Driver(bucket.options({ transport, endpoint, socketTimeoutMs, partSize: 5 * 1024 * 1024 })),
+        identity,
+        driver: (endpoint, socketTimeoutMs) => {
+          const more = endpoint.startsWith('https:') ? overTls : {}
+          return new S3Driver(bucket.options({ transport, endpoint, socketTimeoutMs, partSize: 5 * 1024 * 1024, ...more }))
+        },
         leftovers: () => bucket.openUploads(),
         remove: () => bucket.remove(),
       }

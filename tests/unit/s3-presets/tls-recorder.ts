@@ -66,6 +66,8 @@ export async function certificate(): Promise<{ key: Buffer; cert: Buffer }> {
     cert,
     '-subj',
     '/CN=store',
+    '-addext',
+    'subjectAltName=IP:127.0.0.1',
     '-days',
     '2',
   ])
