@@ -161,6 +161,16 @@ describe('connections', () => {
     await until(() => connections.open === 0 && transport.load.taken === 0)
   })
 
+  it('to a store that nobody vouches for are not made, and not tried again', async () => {
+    const store = await scriptedStore(answerWell, { pair: await certificate() })
+    closing.push(() => store.close())
+    const { requests, transport } = lean({ endpoint: store.origin })
+    const { error } = await ending(requests.put('a', BYTES, {}))
+    expect(error).toMatchObject({ code: 'configuration', cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT', attempts: 1 } })
+    expect([store.asked.length, store.connections.opened]).toEqual([0, 1])
+    await until(() => transport.load.taken === 0)
+  })
+
   it('that the store closes are not used again', async () => {
     const { requests, connections, asked } = await meeting(({ response }) => {
       response.writeHead(200, { ...facts, connection: 'close', 'content-length': '5' }).end()

@@ -307,6 +307,19 @@ describe('an identity that has expired', () => {
     expect(source.loads).toBe(2)
   })
 
+  it('is taken for why a HEAD is refused without a word', async () => {
+    let loads = 0
+    const credentials = async () => ({ accessKeyId: `KEY${++loads}`, secretAccessKey: 'hush', sessionToken: 'token' })
+    const { requests, asked } = await meeting((each) => (keyOf(each) === 'KEY2' ? answerWell(each) : refuse(each, 400, '')), {
+      credentials,
+    })
+    expect((await requests.head('a', {})).contentLength).toBe(5)
+    expect([loads, asked.length]).toEqual([2, 2])
+    const lasting = await meeting((each) => refuse(each, 400, ''))
+    expect((await ending(lasting.requests.head('a', {}))).outcome).toBe('invalid_argument')
+    expect(lasting.asked.length).toBe(1)
+  })
+
   it('and is not replaced by another is told', async () => {
     let loads = 0
     const credentials = async () => {

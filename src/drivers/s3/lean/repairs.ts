@@ -57,6 +57,7 @@ export function temporaryRedirectOf({ $metadata, headers }: Failure, { origin }:
   return { ...origin, hostname: url.hostname, host: url.host, port: url.port === '' ? undefined : url.port }
 }
 
-export function isExpired({ Code }: Failure): boolean {
-  return EXPIRED.has(Code)
+/** Answers to HEAD have no code: of an identity that expires, 400 may well mean that it has. */
+export function isExpired({ Code, $metadata }: Failure, { identity }: Tried): boolean {
+  return EXPIRED.has(Code) || (Code === undefined && $metadata.httpStatusCode === 400 && identity.sessionToken !== undefined)
 }

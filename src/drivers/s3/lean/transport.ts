@@ -218,7 +218,7 @@ export class Transport {
     const detour = temporaryRedirectOf(failure, tried, this.#settings)
     if (detour !== undefined) journey.detour = detour
     if (skewMs !== undefined || elsewhere !== undefined || detour !== undefined) return true
-    return isExpired(failure) && (await this.#credentials.expired(tried.identity, request.signal))
+    return isExpired(failure, tried) && (await this.#credentials.expired(tried.identity, request.signal))
   }
 
   /** @returns how long the store wants to be left alone; undefined when the request is not to be sent again */
