@@ -212,7 +212,9 @@ describe('writes under a condition', () => {
 
   it('are not repeated after 500, which may mean anything', async () => {
     const { requests, asked } = await meeting(errorOf(500, 'InternalError'))
-    expect((await ending(requests.put('a', BYTES, { ifAbsent: true }))).outcome).toBe('unavailable')
+    const { outcome, error } = await ending(requests.put('a', BYTES, { ifAbsent: true }))
+    expect(outcome).toBe('unavailable')
+    expect(String(error)).toContain('whether it was carried out is not known')
     expect(asked.length).toBe(1)
   })
 
@@ -224,6 +226,12 @@ describe('writes under a condition', () => {
     const { requests, asked } = await meeting(first(2, errorOf(status, code)))
     expect(await requests.put('a', BYTES, { ifAbsent: true })).toMatchObject({ etag: ETAG })
     expect(asked.length).toBe(3)
+  })
+
+  it('that were turned away say nothing of the kind', async () => {
+    const { requests } = await meeting(errorOf(503, 'SlowDown'), { retries: 0 })
+    const { error } = await ending(requests.put('a', BYTES, { ifAbsent: true }))
+    expect(String(error)).not.toContain('not known')
   })
 
   it('that conflict for ever are told so', async () => {

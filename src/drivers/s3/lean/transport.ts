@@ -240,10 +240,12 @@ export class Transport {
 
   #told({ method }: LeanRequest, failure: Failure): StorageError {
     const error = translated(failure, this.#settings.bucket)
-    const isUnknown = failure.isSent && failure.$metadata.httpStatusCode === undefined
+    const { httpStatusCode = 500 } = failure.$metadata
+    const isUnknown = failure.isSent && httpStatusCode >= 500
     if (!isUnknown || method === 'GET' || method === 'HEAD' || error.code !== 'unavailable') return error
     return new UnavailableError(`${error.reason}; the request had been sent: whether it was carried out is not known`, {
       cause: error.cause,
+      retryable: error.retryable,
     })
   }
 
