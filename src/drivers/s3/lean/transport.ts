@@ -92,6 +92,7 @@ export class Transport {
   #skewMs = 0
   readonly #idleness: Idleness
   #hasAnswered = false
+  readonly #isLambda = process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined
   /** How often it was closed. */
   #era = 0
 
@@ -146,7 +147,11 @@ export class Transport {
     const answer = await this.#exchange(journey, journey.tried).send()
     this.#hasAnswered = true
     const status = answer.statusCode as number
-    if (status >= 200 && status < 300) return read(answer)
+    if (status >= 200 && status < 300) {
+      const result = await read(answer)
+      signal?.throwIfAborted()
+      return result
+    }
     // oxlint-disable-next-line only-throw-error -- in the shape that the SDK's errors have; translated before it leaves
     throw await failureOf(answer)
   }
@@ -161,7 +166,7 @@ export class Transport {
       const path = `${origin.path}${request.path}` || '/'
       headers['host'] = origin.host
       headers['user-agent'] = USER_AGENT
-      if (process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined) trace(headers)
+      if (this.#isLambda) trace(headers)
       // Node would send "no body" in chunks, which stores refuse.
       if (body !== undefined || method === 'PUT' || method === 'POST') headers['content-length'] = String(body?.byteLength ?? 0)
       const agent = this.#agentFor(origin)
