@@ -158,6 +158,14 @@ describe('an abort', () => {
     ['while it waits for an answer', () => undefined, ({ requests, signal }) => requests.head('a', { signal })],
     ['after a body was sent', ({ body }) => body(), ({ requests, signal }) => requests.put('a', BYTES, { ifAbsent: true, signal })],
     [
+      'while the rest of an answer goes by',
+      async ({ body, response }) => {
+        await body()
+        response.writeHead(200, { ...facts, 'content-length': '10' }).write('hello')
+      },
+      ({ requests, signal }) => requests.put('a', BYTES, { signal }),
+    ],
+    [
       'in the middle of the headers',
       ({ socket }) => socket.write('HTTP/1.1 200 OK\r\netag: "1"\r\n'),
       ({ requests, signal }) => requests.get('a', { signal }),
