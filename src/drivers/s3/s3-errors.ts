@@ -158,7 +158,7 @@ const CLASSES = {
 } satisfies Partial<Record<ErrorCode, typeof FileNotFoundError>>
 
 const BARE_DENIAL =
-  'permission denied: the answer to HEAD does not say why; the credentials may be wrong, or lack s3:GetObject, or s3:ListBucket for a file that is missing'
+  'permission denied: the answer does not say why; the credentials may lack s3:GetObject, or s3:ListBucket for a file that is missing'
 /** Codes of OpenSSL's verification, as Node names them. */
 const CERTIFICATE = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|ERR_SSL_)/
 
@@ -186,6 +186,13 @@ export function noStore(): UnavailableError {
 export function errorOfCode(code: string, message: string | undefined): StorageError {
   const cause = Object.assign(new Error(message ?? code), { name: code, code })
   return made(CODES[code] ?? 'unknown', cause)
+}
+
+/** Whether the answer was a denial without a body, as that to HEAD is. Expired credentials are a bad request to Amazon. */
+export function isUnexplained(error: unknown): boolean {
+  if (!isStorageError(error)) return false
+  const { code, status } = (error.cause ?? {}) as Partial<S3Cause>
+  return code === 'Unknown' && (status === 403 || status === 400)
 }
 
 /** How often the request was sent that failed so; 1 where that is not known. */

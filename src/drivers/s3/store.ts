@@ -1,13 +1,14 @@
 /**
  * One disk's store: its settings, its requests, and what is known of its bucket.
  *
- * HEAD answers a missing key and a missing bucket alike. So that a missing bucket is said to be one, the bucket is asked for when
- * a HEAD finds nothing, unless an answer has shown it within the last minute.
+ * An answer to HEAD has no body, and so no code. A missing key and a missing bucket look alike: so that a missing bucket is said to be
+ * one, the bucket is asked for when a HEAD finds nothing, unless an answer has shown it within the last minute. A denial looks like
+ * credentials that are wrong or have expired: so that these are said to be, and renewed, the key is looked for in a listing.
  */
-import { isNotFound } from '../../errors.ts'
+import { isNotFound, isStorageError } from '../../errors.ts'
 import type { CallOptions } from '../../driver.ts'
 import type { ObjectHead, ReadRequest, S3Requests } from './requests.ts'
-import { missingBucket } from './s3-errors.ts'
+import { isUnexplained, missingBucket } from './s3-errors.ts'
 import type { S3Settings } from './settings.ts'
 
 const PROOF_MS = 60_000
@@ -24,15 +25,32 @@ export class S3Store {
     this.#now = now
   }
 
-  /** @throws FileNotFoundError when the key is missing; ConfigurationError when it is the bucket */
+  /** @throws FileNotFoundError when the key is missing; ConfigurationError when it is the bucket; UnauthenticatedError */
   async head(key: string, options: ReadRequest): Promise<ObjectHead> {
     try {
-      const head = await this.requests.head(key, options)
-      this.#provenAt = this.#now()
-      return head
+      return await this.#head(key, options)
     } catch (error) {
       if (isNotFound(error)) await this.#proveBucket(options)
+      if (isUnexplained(error) && (await this.#canList(key, options))) return this.#head(key, options) // by now, perhaps, with others
       throw error
+    }
+  }
+
+  async #head(key: string, options: ReadRequest): Promise<ObjectHead> {
+    const head = await this.requests.head(key, options)
+    this.#provenAt = this.#now()
+    return head
+  }
+
+  /** @throws UnauthenticatedError, ConfigurationError: why a HEAD was denied */
+  async #canList(key: string, { signal }: CallOptions): Promise<boolean> {
+    try {
+      await this.requests.list({ prefix: key, delimited: true, after: undefined, limit: 1, signal })
+      return true
+    } catch (error) {
+      const isReason = isStorageError(error) && (error.code === 'unauthenticated' || error.code === 'configuration')
+      if (signal?.aborted || isReason) throw error
+      return false
     }
   }
 
