@@ -17,9 +17,11 @@ const UNSENT: ReadonlySet<string | undefined> = new Set(['ECONNREFUSED', 'ENOTFO
 /** Amazon: of two writes that met, neither has to have won, so try again. */
 const CONFLICT = 'ConditionalRequestConflict'
 
-/** Whether nothing can have been written. */
+/** Whether nothing can have been written. A 503 without the store's code may be a proxy's, which does not know what became of it. */
 export function isUndone(error: StorageError): boolean {
-  return error.code === 'rate_limited' || codeOf(error) === CONFLICT || UNSENT.has(codeOf(error))
+  const { code, status } = (error.cause ?? {}) as Partial<S3Cause>
+  if (error.code === 'rate_limited') return status === 429 || code !== 'Unknown'
+  return code === CONFLICT || UNSENT.has(code)
 }
 
 /** The error that the caller's condition stands for; another one as it is. */

@@ -218,6 +218,12 @@ describe('writes under a condition', () => {
     expect(asked.length).toBe(1)
   })
 
+  it('are not repeated after a 503 without a code, which may be a proxy that does not know', async () => {
+    const { requests, asked } = await meeting(errorOf(503, undefined))
+    expect((await ending(requests.put('a', BYTES, { ifAbsent: true }))).outcome).toBe('rate_limited')
+    expect(asked.length).toBe(1)
+  })
+
   it.each([
     [503, 'SlowDown'],
     [429, undefined],
