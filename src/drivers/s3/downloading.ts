@@ -59,12 +59,20 @@ function headerOf(range: Range | undefined): string | undefined {
 /** Where the answer's bytes are in the file. */
 function extentOf({ contentRange, contentLength }: ObjectResponse, range: Range | undefined): { start: number; end: number; size: number } {
   const [, start, last, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(contentRange ?? '') ?? []
-  if (start !== undefined) return { start: Number(start), end: Number(last) + 1, size: Number(size) }
+  if (start !== undefined) {
+    const asked = resolveRange(range, Number(size))
+    if (asked.start !== Number(start) || asked.end !== Number(last) + 1) throw otherBytes()
+    return { ...asked, size: Number(size) }
+  }
   const wanted = resolveRange(range, contentLength)
   if (wanted.start === 0 && wanted.end === contentLength) return { ...wanted, size: contentLength }
   throw new UnavailableError('the store does not answer with ranges: something between it and this process takes them out', {
     retryable: false,
   })
+}
+
+function otherBytes(): UnavailableError {
+  return new UnavailableError('the store sent other bytes than it was asked for')
 }
 
 interface Slice {
@@ -79,9 +87,10 @@ function bodyOf(store: S3Store, { stream, etag }: ObjectResponse, { key, start, 
   const { versionId, signal } = options
   const fetch = async (from: number, to: number, signal: AbortSignal): Promise<ObjectResponse['stream']> => {
     const answer = await requests.get(key, { range: `bytes=${from}-${to - 1}`, ifMatch: etag, versionId, signal })
-    if (answer.contentLength === to - from) return answer.stream
+    const isOther = answer.contentRange !== undefined && !answer.contentRange.startsWith(`bytes ${from}-`)
+    if (answer.contentLength === to - from && !isOther) return answer.stream
     answer.stream.destroy()
-    throw wrongLength(answer.contentLength, to - from)
+    throw isOther ? otherBytes() : wrongLength(answer.contentLength, to - from)
   }
   return new ObjectBody(stream, {
     start,

@@ -10,7 +10,7 @@ const HEADERS = ['contentType', 'cacheControl', 'contentDisposition', 'contentEn
 
 /** @throws InvalidArgumentError for what a header cannot carry; UnsupportedError for a visibility that the disk does not have */
 export async function newObject(path: string, options: WriteOptions, settings: S3Settings): Promise<ObjectRequest> {
-  return { ...objectOptions(options, settings), contentType: options.contentType ?? (await contentTypeOf(path)) }
+  return { ...objectOptions(options, settings), contentType: options.contentType || (await contentTypeOf(path)) }
 }
 
 /** The same without a content type that nobody gave. */

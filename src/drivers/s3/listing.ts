@@ -9,6 +9,7 @@
  */
 import { laterOf, pageOf } from '../../derive.ts'
 import type { Entry, ListOptions, Page } from '../../driver.ts'
+import { UnavailableError } from '../../errors.ts'
 import { compareUtf8, directoryPrefix, normalizePath } from '../../path.ts'
 import type { KeyPage, ListedObject } from './requests.ts'
 import type { S3Store } from './store.ts'
@@ -37,10 +38,19 @@ export async function listObjects(store: S3Store, directory: string, options: Li
     if (!answer.truncated) return { entries }
     const last = lastOf(answer)
     if (last === undefined) return { entries }
+    const before = place
     place = laterOf(place, last)
+    if (place === before) throw repeated()
     const full = options.limit === undefined ? entries.length > 0 : entries.length >= limit
     if (full) return { entries, cursor: place ?? last }
   }
+}
+
+/** To stop there would be to say that there is no more. */
+function repeated(): UnavailableError {
+  return new UnavailableError('the store repeats its listing instead of going on with it: it does not know "start-after"', {
+    retryable: false,
+  })
 }
 
 /** Where the store has to begin: past a whole directory, when that is what was listed last. */

@@ -244,6 +244,10 @@ interface SdkError {
   readonly $metadata?: { httpStatusCode?: number; requestId?: string; extendedRequestId?: string; attempts?: number } | undefined
 }
 
+/** In a message of a store that says back what it was told. */
+export const SIGNED: RegExp = /Credential=|Signature=/i
+export const UNTOLD = 'the message of the store is left out: it says back what the request was signed with'
+
 function causeOf(error: unknown): S3Cause {
   const {
     name,
@@ -258,7 +262,8 @@ function causeOf(error: unknown): S3Cause {
   // For an answer without a code the SDK makes one up, which radosgw really uses.
   const own =
     typeof named !== 'string' ? 'Error' : Code === undefined && status !== undefined && named.startsWith('Unknown') ? 'Unknown' : named
-  return Object.assign(new Error(typeof message === 'string' ? message : own), {
+  const told = typeof message === 'string' ? message : own
+  return Object.assign(new Error(SIGNED.test(told) ? UNTOLD : told), {
     name: own,
     code: own,
     status,

@@ -205,6 +205,7 @@ export class SdkRequests implements S3Requests {
     const input: Sdk.CreateMultipartUploadCommandInput = {
       ...this.#at(key),
       ...objectInput(options, this.#settings),
+      ContentType: options.contentType ?? 'application/octet-stream', // as the SDK has it for PutObject
       ...this.#encryption.write,
       ...this.#partChecksums,
     }

@@ -33,7 +33,7 @@ export interface ExchangeSettings {
   readonly socketTimeoutMs: number
 }
 
-/** RFC 9110, 10.1.1: a client does not wait for ever; many servers never say it. */
+/** RFC 9110, 10.1.1: a client does not wait for ever; many servers never say it. At most half of the silence that is allowed. */
 const CONTINUE_MS = 1_000
 
 export class Exchange {
@@ -114,7 +114,7 @@ export class Exchange {
   readonly #connected = (): void => {
     clearTimeout(this.#timer)
     this.#isSent = true
-    if (this.#owesBody) this.#timer = setTimeout(this.#sendBody, CONTINUE_MS)
+    if (this.#owesBody) this.#timer = setTimeout(this.#sendBody, Math.min(CONTINUE_MS, this.#settings.socketTimeoutMs / 2))
   }
 
   /** Of a connection that is silent because its answer is not read, silence is no fault; nor is it when the reader has just come back. */

@@ -3,6 +3,7 @@
  * what the store said and nothing of what was sent.
  */
 import type { IncomingHttpHeaders } from 'node:http'
+import { SIGNED, UNTOLD } from '../s3-errors.ts'
 
 export interface Failure {
   readonly name: string
@@ -75,10 +76,8 @@ export function answerFailure(status: number, headers: IncomingHttpHeaders, said
   }
 }
 
-const SIGNED = /Credential=|Signature=/i
 /** What is shorter is found in any text. */
 const MIN_SECRET = 8
-const UNTOLD = 'the message of the store is left out: it says back what the request was signed with'
 
 /** The failure without what nobody is to read in a log: some stores and proxies say back what they were told. */
 export function hushed(failure: Failure, secrets: readonly (string | undefined)[]): Failure {
