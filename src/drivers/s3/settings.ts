@@ -143,6 +143,7 @@ export function settingsOf(options: S3DriverOptions, env: Environment = process.
   if (typeof options !== 'object' || options === null) throw new ConfigurationError('an S3 disk needs "bucket"')
   const profile = profileOf(options.preset)
   if (typeof options.bucket !== 'string' || options.bucket === '') throw new ConfigurationError('an S3 disk needs "bucket"')
+  judgeNames(options)
   judgeClient(options)
   const endpoint = addressOf('endpoint', options.endpoint ?? profile.endpoint(options) ?? endpointIn(env, options))
   if (endpoint === undefined && options.client === undefined && options.preset !== undefined)
@@ -225,6 +226,14 @@ function addressOf(key: string, value: string | undefined): string | undefined {
   return value.replace(/\/+$/, '')
 }
 
+/** They go into addresses: what could end a host name or a segment there would send signed requests elsewhere. */
+function judgeNames({ bucket, region, accountId }: S3DriverOptions): void {
+  if (!bucket.startsWith('arn:') && /[/\\?#\s\p{Cc}]/u.test(bucket)) throw new ConfigurationError('"bucket" is a name, without a path')
+  for (const [key, name] of Object.entries({ region, accountId })) {
+    if (name !== undefined && !/^[\w.-]+$/.test(name)) throw new ConfigurationError(`"${key}" is a name of letters, digits and hyphens`)
+  }
+}
+
 function judgeClient(options: S3DriverOptions): void {
   if (options.client === undefined) return
   const given = (['key', 'secret', 'token', 'credentials'] as const).filter((key) => options[key] !== undefined)
@@ -292,6 +301,7 @@ function transportOf({ transport, client, retryMode, bucket }: S3DriverOptions):
   }).find(([, isSo]) => isSo)?.[0]
   if (transport === 'lean' && needsSdk !== undefined)
     throw new ConfigurationError(`"transport" cannot be "lean": ${needsSdk} needs the SDK`)
+  if (transport !== undefined && transport !== 'lean' && transport !== 'sdk') throw new ConfigurationError('"transport" is "lean" or "sdk"')
   return transport ?? (needsSdk === undefined ? 'lean' : 'sdk')
 }
 

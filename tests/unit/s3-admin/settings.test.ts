@@ -73,6 +73,13 @@ describe('what an S3 disk is given', () => {
 
   it.each<[string, Partial<S3DriverOptions>, string]>([
     ['no bucket', { bucket: '' }, 'needs "bucket"'],
+    ['a bucket with a path', { bucket: 'a/../b' }, '"bucket" is a name'],
+    ['a bucket of two lines', { bucket: 'a\r\nb' }, '"bucket" is a name'],
+    ['a region that would be another host', { region: 'us-east-1.example.com/' }, '"region" is a name'],
+    ['a region with a space', { region: 'us east 1' }, '"region" is a name'],
+    ['a region of a preset that would be another host', { preset: 'spaces', region: 'example.com/x' }, '"region" is a name'],
+    ['an account that would be another host', { preset: 'r2', accountId: 'example.com#' }, '"accountId" is a name'],
+    ['a transport that is none', { transport: 'fast' as 'lean' }, '"transport" is "lean" or "sdk"'],
     ['an endpoint without a scheme', { endpoint: 'store:9000' }, '"endpoint" needs a scheme'],
     ['an endpoint that is no URL', { endpoint: 'store' }, '"endpoint" needs a scheme, as in "https://store"'],
     ['another without a scheme', { publicEndpoint: '//store' }, '"publicEndpoint" needs a scheme'],
