@@ -9,6 +9,7 @@
  */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { countConnections, listenAnywhere } from './forwarding.ts'
 
 /** What is done to one request. */
@@ -18,6 +19,7 @@ export type Misfortune =
   | 'reset after it was done'
   | 'reset in the answer'
   | 'refused'
+  | 'answered by a gateway after it was done'
   | 'stalled unread'
   | 'stalled after it was done'
   | 'stalled in the answer'
@@ -91,12 +93,16 @@ export class JournalServer {
   readonly connections: ReturnType<typeof countConnections> = countConnections(this.#server)
   #endpoint = ''
   #ids = 0
+  #underWay = 0
 
   private constructor(options: JournalOptions) {
     this.#options = options
     const listener = (waits: boolean) => (request: IncomingMessage, response: ServerResponse) => {
       const { socket } = request
-      this.#serve(request, response, waits).catch(() => socket.destroy())
+      this.#underWay++
+      void this.#serve(request, response, waits)
+        .catch(() => socket.destroy())
+        .finally(() => this.#underWay--)
     }
     this.#server.on('request', listener(false)).on('checkContinue', listener(true))
   }
@@ -111,9 +117,10 @@ export class JournalServer {
     return this.#endpoint
   }
 
-  /** What is stored under a key now. */
-  bytes(key: string): Buffer | undefined {
-    return this.#objects.get(key)?.bytes
+  /** When nothing is under way any more, not even what a client has given up that was on its way. */
+  async settled(): Promise<void> {
+    do await sleep(100)
+    while (this.#underWay > 0)
   }
 
   keys(): readonly string[] {
@@ -306,6 +313,10 @@ async function answered(
 ): Promise<void> {
   if (misfortune === 'reset after it was done') return reset(request)
   if (misfortune === 'stalled after it was done') return closed(request)
+  if (misfortune === 'answered by a gateway after it was done') {
+    response.writeHead(502, { 'content-type': 'text/html' }).end(request.method === 'HEAD' ? undefined : '<html>Bad Gateway</html>')
+    return
+  }
   const bytes = Buffer.from(body as string)
   const isHead = request.method === 'HEAD'
   const length = isHead || status === 204 ? {} : { 'content-length': String(bytes.byteLength) }
@@ -317,7 +328,7 @@ async function answered(
   if (half === 0 || isHead) request.socket.write(`HTTP/1.1 ${status} OK\r\nServer: half`)
   else response.writeHead(status, { ...headers, ...length }).write(bytes.subarray(0, half))
   if (misfortune === 'stalled in the answer') return closed(request)
-  await new Promise((resolve) => setTimeout(resolve, 5)) // A reset throws away what is still in the buffers of the socket.
+  await sleep(5) // A reset throws away what is still in the buffers of the socket.
   await reset(request)
 }
 
