@@ -1,7 +1,7 @@
 /**
  * The SDK's client as this driver sets it up, or the one that was given. Loaded with the SDK itself.
  *
- * The client gets agents of our own. Without an agent instance the SDK opens a connection of its own for every body of 2 MiB and
+ * The client gets agents of our own, or the one that was given. Without an agent instance the SDK opens a connection of its own for every body of 2 MiB and
  * more, because it then waits for `100-continue`; so that header is off as well. No request waits for ever: connecting and silence
  * on a socket both have an end.
  */
@@ -30,15 +30,14 @@ export async function openClient(settings: S3Settings): Promise<OpenedClient> {
 }
 
 function makeClient(sdk: typeof Sdk, settings: S3Settings): OpenedClient {
-  const { maxSockets, tls = {} } = settings
-  const httpAgent = new (nodeHttp().Agent)({ keepAlive: true, maxSockets })
-  const httpsAgent = new (nodeHttps().Agent)({ ...tls, keepAlive: true, maxSockets })
+  const { httpAgent, httpsAgent } = agentsOf(settings)
   let found: Promise<string> | undefined
   const region = settings.endpoint === undefined ? undefined : (): Promise<string> => (found ??= regionOr(sdk, 'us-east-1'))
   const client = new sdk.S3Client({ ...(region && { region }), ...clientConfig(settings, { httpAgent, httpsAgent }) })
   trimClient(client, settings.bucket)
   if (!(httpAgent instanceof Object)) keepErrors(client)
   const release = (): void => {
+    if (settings.agent !== undefined) return // it is all that the client would close
     client.destroy()
     httpAgent.destroy()
     httpsAgent.destroy()
@@ -74,6 +73,15 @@ async function regionOr(sdk: typeof Sdk, fallback: string): Promise<string> {
 interface Agents {
   readonly httpAgent: HttpAgent
   readonly httpsAgent: HttpsAgent
+}
+
+/** One that was given is of the endpoint's protocol, or Node refuses it. */
+function agentsOf({ agent, maxSockets, tls = {} }: S3Settings): Agents {
+  if (agent !== undefined) return { httpAgent: agent, httpsAgent: agent as HttpsAgent }
+  return {
+    httpAgent: new (nodeHttp().Agent)({ keepAlive: true, maxSockets }),
+    httpsAgent: new (nodeHttps().Agent)({ ...tls, keepAlive: true, maxSockets }),
+  }
 }
 
 function clientConfig(settings: S3Settings, agents: Agents): Sdk.S3ClientConfig {
