@@ -37,18 +37,18 @@ export async function listObjects(store: S3Store, directory: string, options: Li
     if (page.cursor !== undefined) return { entries, cursor: page.cursor }
     if (!answer.truncated) return { entries }
     const last = lastOf(answer)
-    if (last === undefined) return { entries }
+    if (last === undefined) throw stuck()
     const before = place
     place = laterOf(place, last)
-    if (place === before) throw repeated()
+    if (place === before) throw stuck()
     const full = options.limit === undefined ? entries.length > 0 : entries.length >= limit
     if (full) return { entries, cursor: place ?? last }
   }
 }
 
 /** To stop there would be to say that there is no more. */
-function repeated(): UnavailableError {
-  return new UnavailableError('the store repeats its listing instead of going on with it: it does not know "start-after"', {
+function stuck(): UnavailableError {
+  return new UnavailableError('the store says that its listing goes on, and does not go on with it', {
     retryable: false,
   })
 }

@@ -33,8 +33,10 @@ describe.each(['lean', 'sdk'] as const)('by the transport "%s"', (transport) => 
     return { ...store, disk }
   }
 
-  it('a listing that begins again and again is an error, and not the whole of it', async () => {
-    const page = '<Contents><Key>a</Key><Size>1</Size><LastModified>2026-01-02T03:04:05.000Z</LastModified></Contents>'
+  it.each([
+    ['that begins again and again', '<Contents><Key>a</Key><Size>1</Size><LastModified>2026-01-02T03:04:05.000Z</LastModified></Contents>'],
+    ['that has a page of nothing, and more to come', ''],
+  ])('a listing %s is an error, and not the whole of it', async (_, page) => {
     const { disk, asked } = await meeting(({ response }) =>
       response.end(`<ListBucketResult><IsTruncated>true</IsTruncated>${page}</ListBucketResult>`),
     )
