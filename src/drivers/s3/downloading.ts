@@ -82,17 +82,18 @@ interface Slice {
   readonly options: ReadOptions
 }
 
-function bodyOf(store: S3Store, { stream, etag }: ObjectResponse, { key, start, end, options }: Slice): Body {
+function bodyOf(store: S3Store, answer: ObjectResponse, { key, start, end, options }: Slice): Body {
   const { settings, requests } = store
   const { versionId, signal } = options
+  const { etag } = answer
   const fetch = async (from: number, to: number, signal: AbortSignal): Promise<ObjectResponse['stream']> => {
-    const answer = await requests.get(key, { range: `bytes=${from}-${to - 1}`, ifMatch: etag, versionId, signal })
-    const isOther = answer.contentRange !== undefined && !answer.contentRange.startsWith(`bytes ${from}-`)
-    if (answer.contentLength === to - from && !isOther) return answer.stream
-    answer.stream.destroy()
+    const slice = await requests.get(key, { range: `bytes=${from}-${to - 1}`, ifMatch: etag, versionId, signal })
+    const isOther = slice.contentRange !== undefined && !slice.contentRange.startsWith(`bytes ${from}-`)
+    if (slice.contentLength === to - from && !isOther) return slice.stream
+    slice.stream.destroy()
     throw isOther ? otherBytes() : wrongLength(answer.contentLength, to - from)
   }
-  return new ObjectBody(stream, {
+  return new ObjectBody(answer, {
     start,
     end,
     signal,

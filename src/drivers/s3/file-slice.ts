@@ -5,10 +5,13 @@
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isStorageError } from '../../errors.ts'
+import type { ObjectResponse } from './requests.ts'
 import { ResponseChunks } from './response-chunks.ts'
 
 /** Asks for bytes of the file: `end` is exclusive. */
 export type FetchSlice = (start: number, end: number, signal: AbortSignal) => Promise<Readable>
+
+export type CheckedStream = Pick<ObjectResponse, 'stream' | 'check'>
 
 const ATTEMPTS = 5 // in a row without a byte between
 const BASE_WAIT_MS = 50
@@ -29,12 +32,12 @@ export class FileSlice {
    * @param fetch undefined where the file cannot be asked for again: it has no etag
    * @param first the answer that is there already
    */
-  constructor(fetch: FetchSlice | undefined, { start, end }: { readonly start: number; readonly end: number }, first?: Readable) {
+  constructor(fetch: FetchSlice | undefined, { start, end }: { readonly start: number; readonly end: number }, first?: CheckedStream) {
     this.#fetch = fetch
     this.#position = start
     this.#end = end
     this.#answerEnd = end
-    this.#answer = first && new ResponseChunks(first)
+    this.#answer = first && new ResponseChunks(first.stream, first.check)
   }
 
   /** The next byte to take. */

@@ -18,7 +18,13 @@ const MAX_KEYS = 1_000 // S3 API reference, ListObjectsV2
 /** Above every key that begins with what stands before it, but for those that begin with this themselves. */
 const LAST = '\u{10ffff}'
 
-export async function listObjects(store: S3Store, directory: string, options: ListOptions): Promise<Page> {
+/** @param onNext called with the cursor of the next page as soon as it is known, before this one is ready */
+export async function listObjects(
+  store: S3Store,
+  directory: string,
+  options: ListOptions,
+  onNext?: (cursor: string) => void,
+): Promise<Page> {
   const { recursive = false, limit = Number.POSITIVE_INFINITY, signal } = options // without one, a page is what the store makes it
   const prefix = directoryPrefix(directory)
   const entries: Entry[] = []
@@ -32,6 +38,8 @@ export async function listObjects(store: S3Store, directory: string, options: Li
       limit: Math.min(MAX_KEYS, limit - entries.length + 1),
       signal,
     })
+    const next = options.limit === undefined && answer.truncated ? laterOf(place, lastOf(answer)) : undefined
+    if (next !== undefined && next !== place && hasPath(answer)) onNext?.(next)
     const page = entriesOf(answer, directory, { ...options, cursor: undefined, after: place, limit: limit - entries.length })
     entries.push(...page.entries)
     if (page.cursor !== undefined) return { entries, cursor: page.cursor }
@@ -69,6 +77,11 @@ function entriesOf({ objects, prefixes }: KeyPage, directory: string, options: L
     const { size, lastModified, etag } = facts.get(path) as ListedObject
     return { type: 'file', path, size, lastModified, etag }
   })
+}
+
+/** Whether there is an entry in it, by the first and the last. */
+function hasPath({ objects, prefixes }: KeyPage): boolean {
+  return [objects[0]?.key, objects.at(-1)?.key, prefixes[0]].some((key) => key !== undefined && isPath(key))
 }
 
 /** A key that is a normal path, or one with a slash at its end: the marker of a directory. */

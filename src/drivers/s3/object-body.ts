@@ -9,10 +9,9 @@
  * this process or the store is the limit, more of them would only cost. At most MAX_SLICES × SLICE_BYTES are in memory. All slices are
  * of one version (`If-Match`).
  */
-import type { Readable } from 'node:stream'
 import type { Body } from '../../driver.ts'
 import { inviteCollection, OF_SOCKETS } from '../../minor-collections.ts'
-import { type FetchSlice, FileSlice } from './file-slice.ts'
+import { type CheckedStream, type FetchSlice, FileSlice } from './file-slice.ts'
 
 const SLICE_BYTES = 1024 * 1024
 const MAX_SLICES = 20
@@ -60,7 +59,7 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
   #disappointments = 0
   #unlink: (() => void) | undefined
 
-  constructor(first: Readable, download: Download) {
+  constructor(first: CheckedStream, download: Download) {
     this.#download = download
     this.#slices = [new FileSlice(download.fetch, download, first)]
     this.#large = download.end - download.start >= MIN_REST_BYTES

@@ -69,7 +69,7 @@ export class S3Operations {
     this.#access = access
     this.#requests = requests
     this.#store = new S3Store(access.settings, requests)
-    this.#listing = new ReadAhead((directory, given) => listObjects(this.#store, directory, given))
+    this.#listing = new ReadAhead((directory, given, onNext) => listObjects(this.#store, directory, given, onNext))
     this.multipart = multipartOf(this.#store, (path) => this.#listing.changed([path]))
     this.visibility = visibilityOf(this.#store)
   }

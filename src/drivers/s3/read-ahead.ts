@@ -15,12 +15,15 @@ interface Ahead {
   /** What the page comes after. */
   readonly place: string
   readonly page: Promise<Page>
-  /** It has its caller now. */
-  readonly keep: () => void
+  /** It has its caller now, who asks for the one after it as soon as he can. */
+  readonly keep: (onNext: OnNext) => void
   readonly drop: () => void
 }
 
-export type ListPage = (directory: string, options: ListOptions) => Promise<Page>
+/** Called when the cursor of the next page is known, which may be before this one is ready. */
+type OnNext = (cursor: string) => void
+
+export type ListPage = (directory: string, options: ListOptions, onNext: OnNext) => Promise<Page>
 
 export class ReadAhead {
   readonly #list: ListPage
@@ -32,8 +35,13 @@ export class ReadAhead {
 
   async list(directory: string, options: ListOptions): Promise<Page> {
     if (options.cursor === undefined) this.#restart(directory)
-    const page = await (this.#take(directory, options) ?? this.#list(directory, options))
-    if (page.cursor !== undefined && options.limit === undefined) this.#begin(directory, { ...options, cursor: page.cursor })
+    let begun: string | undefined
+    const begin = (cursor: string): void => {
+      if (cursor !== begun && options.limit === undefined) this.#begin(directory, { ...options, cursor })
+      begun = cursor
+    }
+    const page = await (this.#take(directory, options, begin) ?? this.#list(directory, options, begin))
+    if (page.cursor !== undefined) begin(page.cursor)
     return page
   }
 
@@ -54,10 +62,10 @@ export class ReadAhead {
     for (const ahead of this.#pages.values()) if (ahead.directory === directory) ahead.drop()
   }
 
-  #take(directory: string, options: ListOptions): Promise<Page> | undefined {
+  #take(directory: string, options: ListOptions, onNext: OnNext): Promise<Page> | undefined {
     const ahead = this.#pages.get(keyOf(directory, options))
     if (ahead === undefined || options.signal?.aborted) return undefined
-    ahead.keep()
+    ahead.keep(onNext)
     return whileNotAborted(ahead, options.signal)
   }
 
@@ -65,14 +73,24 @@ export class ReadAhead {
     if (options.signal?.aborted || this.#pages.size >= MAX_PAGES) return
     const key = keyOf(directory, options)
     const controller = new AbortController()
-    const page = this.#list(directory, { ...options, signal: controller.signal })
+    let next: string | undefined
+    let taker: OnNext | undefined
+    const page = this.#list(directory, { ...options, signal: controller.signal }, (cursor) => {
+      next = cursor
+      taker?.(cursor)
+    })
     page.catch(() => undefined) // whoever comes for it hears of it
-    const keep = (): void => {
+    const forget = (): void => {
       clearTimeout(timer)
       this.#pages.delete(key)
     }
+    const keep = (onNext: OnNext): void => {
+      forget()
+      taker = onNext
+      if (next !== undefined) onNext(next)
+    }
     const drop = (): void => {
-      keep()
+      forget()
       controller.abort()
     }
     const timer = setTimeout(drop, KEEP_MS).unref()

@@ -84,8 +84,16 @@ export interface ObjectHead extends ContentHeaders {
 export interface ObjectResponse extends ObjectHead {
   /** Nothing comes of it where the bytes are there. */
   readonly stream: Readable
+  /** Gets what comes of the stream, and its end: what differs from the store's checksum fails there. */
+  readonly check?: ByteCheck | undefined
   /** All of what was asked for, of a small answer that was read already. */
   readonly bytes?: Uint8Array | undefined
+}
+
+export interface ByteCheck {
+  update(chunk: Uint8Array): void
+  /** After the last byte. @throws IntegrityError */
+  finish(): void
 }
 
 export interface ConditionRequest extends CallOptions {

@@ -5,12 +5,14 @@
  * destroyed gives back its socket.
  */
 import type { Readable } from 'node:stream'
+import type { ByteCheck } from './requests.ts'
 
 /** So much is read ahead where nobody wants everything at once. */
 const AHEAD_BYTES = 256 * 1024
 
 export class ResponseChunks {
   readonly #stream: Readable
+  readonly #check: ByteCheck | undefined
   #chunks: Uint8Array[] = []
   #buffered = 0
   #greedy = false
@@ -19,8 +21,9 @@ export class ResponseChunks {
   #failure: unknown
   #wake: (() => void) | undefined
 
-  constructor(stream: Readable) {
+  constructor(stream: Readable, check?: ByteCheck) {
     this.#stream = stream
+    this.#check = check
     stream.on('error', this.#fail) // also before it is read: nobody else listens
   }
 
@@ -62,7 +65,7 @@ export class ResponseChunks {
     }
     this.#begun = true
     this.#stream.on('data', this.#gather)
-    this.#stream.on('end', this.#end)
+    this.#stream.on('end', this.#finish)
     this.#stream.on('close', this.#close)
   }
 
@@ -78,10 +81,21 @@ export class ResponseChunks {
   }
 
   readonly #gather = (chunk: Uint8Array): void => {
+    this.#check?.update(chunk)
     this.#chunks.push(chunk)
     this.#buffered += chunk.byteLength
     if (!this.#greedy && this.#buffered >= AHEAD_BYTES) this.#stream.pause()
     this.#wakeUp()
+  }
+
+  /** All of it came. What differs from what was sent is a failure in place of the end. */
+  readonly #finish = (): void => {
+    try {
+      this.#check?.finish()
+      this.#end()
+    } catch (error) {
+      this.#fail(error)
+    }
   }
 
   readonly #end = (): void => {

@@ -2,6 +2,7 @@
 import type * as Sdk from '@aws-sdk/client-s3'
 import type { Checksum } from '../../driver.ts'
 import { UnavailableError } from '../../errors.ts'
+import { noStore } from './s3-errors.ts'
 import { quoted, taggingOf, unquoted, versionOf } from './notations.ts'
 import type { ConditionRequest, ObjectHead, ObjectRequest, Written } from './requests.ts'
 import type { S3Settings } from './settings.ts'
@@ -107,8 +108,9 @@ type HeadOutput = Pick<
   | 'VersionId'
 >
 
-/** @throws UnavailableError when the answer does not say how long it is: what came could not be told from what was cut */
+/** @throws UnavailableError for what is no file of a store; or does not say how long it is, so that what was cut could not be told */
 export function headOf(output: HeadOutput): ObjectHead {
+  if (output.ETag === undefined && output.LastModified === undefined) throw noStore()
   if (output.ContentLength === undefined) {
     throw new UnavailableError('the answer has no Content-Length: something between the store and this process takes it out', {
       retryable: false,

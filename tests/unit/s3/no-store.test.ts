@@ -31,6 +31,8 @@ describe.each(['lean', 'sdk'] as const)('a page where a store should be, asked b
   afterAll(() => disk.close())
 
   it('takes no file', () => expect(disk.put('a.txt', 'x')).rejects.toMatchObject({ code: 'unavailable', retryable: false }))
+  it('has no file', () => expect(disk.get('a.txt')).rejects.toMatchObject({ code: 'unavailable', retryable: false }))
+  it('has no facts', () => expect(disk.stat('a.txt')).rejects.toMatchObject({ code: 'unavailable', retryable: false }))
   it('has no listing', () => expect(disk.files()).rejects.toMatchObject({ code: 'unavailable' }))
   it('has no directory to make', () => expect(disk.makeDirectory('a')).rejects.toMatchObject({ code: 'unavailable' }))
 })

@@ -1,11 +1,11 @@
 /**
- * The bytes of an answer as they come, never copied, compared at their end with the checksum that the store sent along. What differs
- * is an IntegrityError in place of the end: whoever reads never takes a changed file for whole.
+ * What came, compared with the checksum that the store sent along. What differs is an IntegrityError in place of the end: whoever reads
+ * never takes a changed file for whole.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
 import { createDigest, type Digest } from '../../../digest.ts'
 import { IntegrityError } from '../../../errors.ts'
+import type { ByteCheck } from '../requests.ts'
 import { crc64nvme } from './crc64nvme.ts'
 import { connectionFailure } from './failure.ts'
 
@@ -27,19 +27,18 @@ export function wholeBody(answer: IncomingMessage, length: number): Promise<Buff
       filled += chunk.byteLength
     })
     answer.on('end', () => {
-      const algorithm = algorithmOf(answer)
-      if (algorithm === undefined || matches(buffer, answer.headers, algorithm)) resolve(buffer)
-      else reject(mismatch())
+      const check = checkOf(answer)
+      try {
+        check?.update(buffer)
+        check?.finish()
+        resolve(buffer)
+      } catch (error) {
+        reject(error)
+      }
     })
     answer.on('error', reject)
     answer.on('close', () => reject(connectionFailure({ code: 'ECONNRESET' }, { isSent: true })))
   })
-}
-
-function matches(buffer: Buffer, headers: IncomingHttpHeaders, algorithm: Checksum): boolean {
-  const digest = digestOf(algorithm)
-  digest.update(buffer)
-  return digest.digest('base64') === wholeChecksum(headers, algorithm)
 }
 
 function mismatch(): IntegrityError {
@@ -52,46 +51,22 @@ function algorithmOf({ statusCode, headers }: IncomingMessage): Checksum | undef
   return CHECKSUMS.find((name) => wholeChecksum(headers, name) !== undefined)
 }
 
-/** The answer itself where there is nothing to compare it with: of a multipart upload that has only a checksum of checksums, say. */
-export function checkedBody(answer: IncomingMessage): Readable {
+/** What the answer's bytes are to be compared with; nothing for a multipart upload that has only a checksum of checksums, say. */
+export function checkOf(answer: IncomingMessage): ByteCheck | undefined {
   const algorithm = algorithmOf(answer)
-  if (algorithm === undefined) return answer
-  return new CheckedBody(answer, digestOf(algorithm), wholeChecksum(answer.headers, algorithm) as string)
+  if (algorithm === undefined) return undefined
+  const digest = digestOf(algorithm)
+  const expected = wholeChecksum(answer.headers, algorithm)
+  return {
+    update: (chunk) => digest.update(chunk),
+    finish: () => {
+      if (digest.digest('base64') !== expected) throw mismatch()
+    },
+  }
 }
 
 function wholeChecksum(headers: IncomingHttpHeaders, algorithm: Checksum): string | undefined {
   const value = headers[`x-amz-checksum-${algorithm}`]
   if (typeof value !== 'string' || value.includes('-') || headers['x-amz-checksum-type'] === 'COMPOSITE') return undefined
   return value
-}
-
-class CheckedBody extends Readable {
-  readonly #answer: IncomingMessage
-
-  constructor(answer: IncomingMessage, digest: Digest, expected: string) {
-    super({ highWaterMark: answer.readableHighWaterMark })
-    this.#answer = answer
-    answer.pause()
-    answer.on('data', (chunk: Buffer) => {
-      digest.update(chunk)
-      if (!this.push(chunk)) answer.pause()
-    })
-    answer.on('end', () => {
-      if (digest.digest('base64') === expected) this.push(null)
-      else this.destroy(mismatch())
-    })
-    answer.on('error', (error) => this.destroy(error))
-    answer.on('close', () => {
-      if (!answer.readableEnded) this.destroy(connectionFailure({ code: 'ECONNRESET' }))
-    })
-  }
-
-  override _read(): void {
-    this.#answer.resume()
-  }
-
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#answer.destroy()
-    done(error)
-  }
 }

@@ -34,7 +34,7 @@ import { copySource, unquoted } from '../notations.ts'
 import type { S3Identity, S3Settings } from '../settings.ts'
 import { deletionReader, keyPageReader, partsReader, uploadIdReader, writtenReader } from './answers.ts'
 import { completionBody, deletionBody } from './bodies.ts'
-import { checkedBody, wholeBody } from './checked-body.ts'
+import { checkOf, wholeBody } from './checked-body.ts'
 import { Credentials, type LoadIdentity } from './credentials.ts'
 import {
   checksumHeader,
@@ -122,7 +122,7 @@ export class LeanRequests implements S3Requests {
       try {
         const head = headOf(answer.headers)
         if (eager !== true || head.contentLength > EAGER_BYTES) {
-          return { ...head, stream: checkedBody(answer) }
+          return { ...head, stream: answer, check: checkOf(answer) }
         }
         return { ...head, stream: answer, bytes: await wholeBody(answer, head.contentLength) }
       } catch (error) {

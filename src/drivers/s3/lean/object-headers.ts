@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { nodeCrypto, nodeZlib } from '../../../builtins.ts'
 import type { Checksum } from '../../../driver.ts'
 import { UnavailableError } from '../../../errors.ts'
+import { noStore } from '../s3-errors.ts'
 import type { ConditionRequest, ObjectHead, ObjectRequest, Written } from '../requests.ts'
 import { quoted, taggingOf, unquoted, versionOf as versionOfId } from '../notations.ts'
 import type { S3Settings } from '../settings.ts'
@@ -69,8 +70,9 @@ export function md5Of(bytes: Uint8Array): string {
   return nodeCrypto().hash('md5', bytes, 'base64')
 }
 
-/** @throws UnavailableError when the answer does not say how long it is: what came could not be told from what was cut */
+/** @throws UnavailableError for what is no file of a store; or does not say how long it is, so that what was cut could not be told */
 export function headOf(headers: IncomingHttpHeaders): ObjectHead {
+  if (headers.etag === undefined && headers['last-modified'] === undefined) throw noStore()
   const contentLength = Number(headers['content-length'])
   if (headers['content-length'] === undefined || !Number.isSafeInteger(contentLength)) {
     throw new UnavailableError('the answer has no Content-Length: something between the store and this process takes it out', {
