@@ -115,12 +115,6 @@ export function hashOf(bytes: Uint8Array | string): string {
   return nodeCrypto().hash('sha256', bytes)
 }
 
-/** The same, beside what else this process does. The bytes are copied. */
-export async function hashInThread(bytes: Uint8Array): Promise<string> {
-  const digest = await nodeCrypto().webcrypto.subtle.digest('SHA-256', bytes)
-  return Buffer.from(digest).toString('hex')
-}
-
 let latest = { second: Number.NaN, time: '' }
 
 /** `20261121T140912Z`; made once per second. */

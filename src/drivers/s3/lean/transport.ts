@@ -23,7 +23,7 @@ import type { Headers } from './object-headers.ts'
 import { type Address, type Origin, originOf } from './origin.ts'
 import { asFailure, failureOf } from './read-answer.ts'
 import { isExpired, redirectOf, skewOf, temporaryRedirectOf, type Tried } from './repairs.ts'
-import { EMPTY_PAYLOAD_HASH, hashInThread, hashOf, sign, UNSIGNED_PAYLOAD } from './signature.ts'
+import { EMPTY_PAYLOAD_HASH, hashOf, sign, UNSIGNED_PAYLOAD } from './signature.ts'
 import { Slots } from './slots.ts'
 
 export interface LeanRequest {
@@ -59,15 +59,13 @@ const IDLE_MS = 15_000
 const FRESH_MS = 1_000
 /** Worth a round trip before it is sent in vain. */
 const EXPECT_BYTES = 1024 * 1024
-/** Larger bodies are hashed by a thread of Node's own, so that nobody waits for it. */
-const THREAD_BYTES = 512 * 1024
 const MAX_REPAIRS = 3
 const USER_AGENT = 'stowage'
 
 /** One request on its way, over all attempts. */
 interface Journey {
   readonly request: LeanRequest
-  readonly payloadHash: (isSecure: boolean) => string | Promise<string>
+  readonly payloadHash: (isSecure: boolean) => string
   /** How often the disk had been closed when it began. */
   readonly era: number
   repairs: number
@@ -76,10 +74,6 @@ interface Journey {
   tried: Tried | undefined
   /** Something on the way does not know `Expect`. */
   isBlunt: boolean
-}
-
-interface Signed extends Tried {
-  readonly payloadHash: string
 }
 
 export class Transport {
@@ -147,12 +141,10 @@ export class Transport {
     const origin = journey.detour ?? this.#origin ?? (await waitFor(this.#find(), signal))
     const given = this.#credentials.get(signal)
     const identity = 'then' in given ? await given : given
-    const hash = journey.payloadHash(origin.isSecure)
-    const payloadHash = typeof hash === 'string' ? hash : await hash
     const waiting = this.#slots.take(signal)
     if (waiting !== undefined) await waiting
     journey.tried = { origin, identity, skewMs: this.#skewMs }
-    const answer = await this.#exchange(journey, { ...journey.tried, payloadHash }).send()
+    const answer = await this.#exchange(journey, journey.tried).send()
     this.#hasAnswered = true
     const status = answer.statusCode as number
     if (status >= 200 && status < 300) {
@@ -165,7 +157,7 @@ export class Transport {
   }
 
   /** Gives back the slot when its connection is free, or at once where there is none. */
-  #exchange({ request, era, isBlunt }: Journey, { origin, identity, payloadHash, skewMs }: Signed): Exchange {
+  #exchange({ request, payloadHash, era, isBlunt }: Journey, { origin, identity, skewMs }: Tried): Exchange {
     const { method, headers, query, body } = request
     const release = (): void => this.#slots.give()
     try {
@@ -184,7 +176,7 @@ export class Transport {
       if (expectsContinue) headers['expect'] = '100-continue'
       else if (headers['expect'] !== undefined) delete headers['expect']
       const now = this.#now() + skewMs
-      sign({ method, path, query, headers, payloadHash, identity, region: origin.region, now })
+      sign({ method, path, query, headers, payloadHash: payloadHash(origin.isSecure), identity, region: origin.region, now })
       const target = query === '' ? path : `${path}?${query}`
       const exchanged = { origin, method, target, headers: flat(headers), body, expectsContinue, signal: request.signal }
       return new Exchange(exchanged, { ...this.#timeouts, agent }, release)
@@ -296,13 +288,10 @@ function closed(): UnavailableError {
 }
 
 /** The SHA-256 of a body, once for all attempts. Over TLS the body is protected already, and by its checksum. */
-function payloadOf({ body }: LeanRequest, { signPayload }: S3Settings): (isSecure: boolean) => string | Promise<string> {
+function payloadOf({ body }: LeanRequest, { signPayload }: S3Settings): (isSecure: boolean) => string {
   if (body === undefined || body.byteLength === 0) return () => EMPTY_PAYLOAD_HASH
-  let hash: string | Promise<string> | undefined
-  return (isSecure) => {
-    if (!(signPayload ?? !isSecure)) return UNSIGNED_PAYLOAD
-    return (hash ??= body.byteLength < THREAD_BYTES ? hashOf(body) : hashInThread(body))
-  }
+  let hash: string | undefined
+  return (isSecure) => ((signPayload ?? !isSecure) ? (hash ??= hashOf(body)) : UNSIGNED_PAYLOAD)
 }
 
 /** Tells a Lambda function that its own writes have woken it, as the SDK does. */
