@@ -6,6 +6,7 @@
  * Connections are kept alive in a pool of our own. One that is silent for two minutes is cut, so that no request waits for ever.
  */
 import type { Agent as HttpAgent, AgentOptions } from 'node:http'
+import type { Socket } from 'node:net'
 import type * as Sdk from '@azure/storage-blob'
 import { nodeHttp, nodeHttps } from '../../builtins.ts'
 import { ConfigurationError } from '../../errors.ts'
@@ -120,6 +121,12 @@ function pool(endpoint: string): HttpAgent {
     const socket = connect(...given)
     socket?.once('timeout', () => socket.destroy(Object.assign(new Error('the connection was silent for too long'), { code: 'ETIMEDOUT' })))
     return socket
+  }
+  // While it was idle, a connection had the time that the server said in Keep-Alive, which Node leaves on it.
+  const reuse = agent.reuseSocket.bind(agent)
+  agent.reuseSocket = (socket, request) => {
+    ;(socket as Socket).setTimeout(SILENCE_MS)
+    reuse(socket, request)
   }
   return agent
 }

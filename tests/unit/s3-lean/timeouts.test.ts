@@ -207,3 +207,17 @@ describe('a reader that takes his time', () => {
     expect(connections.opened).toBe(1)
   })
 })
+
+it('a connection that the store keeps idle for a second is waited for as long as any, when it is used again', async () => {
+  const { requests, connections } = await meeting(
+    async (asked) => {
+      asked.response.setHeader('keep-alive', 'timeout=2') // Node makes a second of it
+      if (asked.index === 1) await sleep(1_500)
+      answerWell(asked)
+    },
+    { socketTimeoutMs: 15_000 }, // as long as the disk keeps idle ones
+  )
+  await requests.put('a', BYTES, {})
+  expect(await requests.put('a', BYTES, {})).toMatchObject({ etag: ETAG })
+  expect(connections.opened).toBe(1)
+})

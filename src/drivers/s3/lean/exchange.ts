@@ -102,6 +102,8 @@ export class Exchange {
     if (socket === null || this.#isClosed) return
     clearTimeout(this.#timer)
     socket.on('timeout', this.#silence) // Node tells of the first silence alone
+    // While it was idle it may have had the time that the server said in Keep-Alive, which Node leaves on it.
+    if (socket.timeout !== this.#settings.socketTimeoutMs) socket.setTimeout(this.#settings.socketTimeoutMs)
     if (!isConnecting(socket)) {
       this.#connected()
       return
