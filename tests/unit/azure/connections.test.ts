@@ -18,10 +18,9 @@ const sockets = new Set<unknown>()
 let answers = 0
 
 beforeAll(async () => {
-  server = createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
+  server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     sockets.add(request.socket)
-    if (++answers === 2) await sleep(SLOW_MS)
-    response.writeHead(200, { ...FACTS, ...KEPT }).end()
+    setTimeout(() => response.writeHead(200, { ...FACTS, ...KEPT }).end(), ++answers === 2 ? SLOW_MS : 0)
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}/account`

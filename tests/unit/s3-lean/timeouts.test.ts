@@ -213,7 +213,7 @@ it('a connection that the store keeps idle for a second is waited for as long as
     async (asked) => {
       asked.response.setHeader('keep-alive', 'timeout=2') // Node makes a second of it
       if (asked.index === 1) await sleep(1_500)
-      answerWell(asked)
+      await answerWell(asked)
     },
     { socketTimeoutMs: 15_000 }, // as long as the disk keeps idle ones
   )
