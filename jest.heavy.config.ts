@@ -1,13 +1,28 @@
 import type { Config } from 'jest'
 import shared from './jest.config.ts'
 
+const { maxWorkers: _, coverageReporters: __, ...given } = shared
+const testTimeout = 15 * 60_000
+const project = { ...given, testTimeout, testPathIgnorePatterns: ['/node_modules/'] }
+
 const config: Config = {
-  ...shared,
-  testMatch: ['<rootDir>/tests/heavy/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/'],
-  // What is measured is measured in processes of its own, so that two at once do not mix.
+  projects: [
+    {
+      ...project,
+      // Memory, kills and long runs.
+      displayName: 'alone',
+      testMatch: ['<rootDir>/tests/heavy/*.test.ts'],
+      runner: '<rootDir>/tests/support/serial-runner.cjs',
+    },
+    {
+      ...project,
+      // The kit and the tables of faults.
+      displayName: 'together',
+      testMatch: ['<rootDir>/tests/heavy/*/**/*.test.ts'],
+    },
+  ],
   maxWorkers: 2,
-  testTimeout: 15 * 60_000,
+  testTimeout,
 }
 
 export default config
