@@ -18,28 +18,45 @@ const MAX_KEYS = 1_000 // S3 API reference, ListObjectsV2
 /** Above every key that begins with what stands before it, but for those that begin with this themselves. */
 const LAST = '\u{10ffff}'
 
-/** @param onNext called with the cursor of the next page as soon as it is known, before this one is ready */
-export async function listObjects(
-  store: S3Store,
-  directory: string,
-  options: ListOptions,
-  onNext?: (cursor: string) => void,
-): Promise<Page> {
+/** How a page follows another one. */
+export interface PageLink {
+  /** What was asked for ahead of time (`askAhead`). */
+  readonly answer?: Promise<KeyPage> | undefined
+  /** Called with what this page says of the next, before it is ready; the last call counts. */
+  readonly onToken?: ((token: string) => void) | undefined
+}
+
+/** What `askAhead` goes by: what the page before said of where the next one begins, or the key that it ended with. */
+export interface Ahead extends Pick<PageLink, 'onToken'> {
+  readonly token?: string | undefined
+}
+
+/** Asks for the next page, before the one before has to be ready. */
+export function askAhead(store: S3Store, directory: string, options: ListOptions, { token, onToken }: Ahead): Promise<KeyPage> {
+  const { recursive = false, cursor, signal } = options
+  const prefix = directoryPrefix(directory)
+  const after = token === undefined ? startAfter(cursor, prefix, recursive) : undefined
+  return store.requests.list({ prefix, delimited: !recursive, after, token, limit: MAX_KEYS, onToken, signal })
+}
+
+export async function listObjects(store: S3Store, directory: string, options: ListOptions, link: PageLink = {}): Promise<Page> {
   const { recursive = false, limit = Number.POSITIVE_INFINITY, signal } = options // without one, a page is what the store makes it
   const prefix = directoryPrefix(directory)
   const entries: Entry[] = []
   let place = laterOf(options.cursor, options.after)
+  let { answer: asked } = link
   for (;;) {
-    const answer = await store.requests.list({
+    asked ??= store.requests.list({
       prefix,
       delimited: !recursive,
       after: startAfter(place, prefix, recursive),
       // Of what is asked for first some may be what was listed already.
       limit: Math.min(MAX_KEYS, limit - entries.length + 1),
+      onToken: link.onToken,
       signal,
     })
-    const next = options.limit === undefined && answer.truncated ? laterOf(place, lastOf(answer)) : undefined
-    if (next !== undefined && next !== place && hasPath(answer)) onNext?.(next)
+    const answer = await asked
+    asked = undefined
     const page = entriesOf(answer, directory, { ...options, cursor: undefined, after: place, limit: limit - entries.length })
     entries.push(...page.entries)
     if (page.cursor !== undefined) return { entries, cursor: page.cursor }
@@ -77,11 +94,6 @@ function entriesOf({ objects, prefixes }: KeyPage, directory: string, options: L
     const { size, lastModified, etag } = facts.get(path) as ListedObject
     return { type: 'file', path, size, lastModified, etag }
   })
-}
-
-/** Whether there is an entry in it, by the first and the last. */
-function hasPath({ objects, prefixes }: KeyPage): boolean {
-  return [objects[0]?.key, objects.at(-1)?.key, prefixes[0]].some((key) => key !== undefined && isPath(key))
 }
 
 /** A key that is a normal path, or one with a slash at its end: the marker of a directory. */

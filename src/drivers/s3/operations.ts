@@ -25,7 +25,7 @@ import { deleteObjects } from './deleting.ts'
 import { readObject } from './downloading.ts'
 import { statOf } from './facts.ts'
 import { checkKey } from './keys.ts'
-import { listObjects } from './listing.ts'
+import { askAhead, listObjects } from './listing.ts'
 import { multipartOf } from './multipart.ts'
 import { ReadAhead } from './read-ahead.ts'
 import type { S3Requests } from './requests.ts'
@@ -69,7 +69,10 @@ export class S3Operations {
     this.#access = access
     this.#requests = requests
     this.#store = new S3Store(access.settings, requests)
-    this.#listing = new ReadAhead((directory, given, onNext) => listObjects(this.#store, directory, given, onNext))
+    this.#listing = new ReadAhead({
+      page: (directory, given, link) => listObjects(this.#store, directory, given, link),
+      ask: (directory, given, ahead) => askAhead(this.#store, directory, given, ahead),
+    })
     this.multipart = multipartOf(this.#store, (path) => this.#listing.changed([path]))
     this.visibility = visibilityOf(this.#store)
   }

@@ -1,110 +1,143 @@
 /**
- * The next page of a listing, asked for before its caller does: it arrives while the caller works on the page before.
+ * The next page of a listing, asked for before its caller does: as soon as the page before says where it begins, which is before the
+ * keys of that page were read. It arrives while they are, and while the caller works on them.
  *
  * Only of listings without a limit, which are read to their end as a rule. A page that nobody comes for is given up; so is one in which
  * this disk changed something, and every page of a listing that begins anew: nobody is told what he knows to be otherwise.
  */
 import type { ListOptions, Page } from '../../driver.ts'
 import { compareUtf8, directoryPrefix } from '../../path.ts'
+import type { Ahead, PageLink } from './listing.ts'
+import type { KeyPage } from './requests.ts'
 
 const KEEP_MS = 10_000
 const MAX_PAGES = 16
 
-interface Ahead {
+interface Asked {
   readonly directory: string
-  /** What the page comes after. */
-  readonly place: string
-  readonly page: Promise<Page>
+  readonly answer: Promise<KeyPage>
+  /** What the page comes after; undefined while the page before is not ready. */
+  place: string | undefined
   /** It has its caller now, who asks for the one after it as soon as he can. */
-  readonly keep: (onNext: OnNext) => void
+  readonly keep: (onToken: OnToken) => void
   readonly drop: () => void
 }
 
-/** Called when the cursor of the next page is known, which may be before this one is ready. */
-type OnNext = (cursor: string) => void
+type OnToken = (token: string) => void
 
-export type ListPage = (directory: string, options: ListOptions, onNext: OnNext) => Promise<Page>
+/** How pages are listed, and asked for ahead. */
+export interface Listing {
+  page(directory: string, options: ListOptions, link: PageLink): Promise<Page>
+  ask(directory: string, options: ListOptions, ahead: Ahead): Promise<KeyPage>
+}
 
 export class ReadAhead {
-  readonly #list: ListPage
-  readonly #pages = new Map<string, Ahead>()
+  readonly #listing: Listing
+  readonly #pages = new Set<Asked>()
+  /** Those whose place is known. */
+  readonly #placed = new Map<string, Asked>()
 
-  constructor(list: ListPage) {
-    this.#list = list
+  constructor(listing: Listing) {
+    this.#listing = listing
   }
 
   async list(directory: string, options: ListOptions): Promise<Page> {
     if (options.cursor === undefined) this.#restart(directory)
-    let begun: string | undefined
-    const begin = (cursor: string): void => {
-      if (cursor !== begun && options.limit === undefined) this.#begin(directory, { ...options, cursor })
-      begun = cursor
+    let next: Asked | undefined
+    const onToken = (token: string): void => {
+      if (options.limit !== undefined) return
+      next?.drop() // of an answer that was cut, and asked for again
+      next = this.#begin(directory, options, token)
     }
-    const page = await (this.#take(directory, options, begin) ?? this.#list(directory, options, begin))
-    if (page.cursor !== undefined) begin(page.cursor)
-    return page
+    try {
+      const page = await this.#listing.page(directory, options, { answer: this.#take(directory, options, onToken), onToken })
+      if (page.cursor === undefined) next?.drop()
+      else if (options.limit === undefined) {
+        const rest = { ...options, cursor: page.cursor }
+        next ??= this.#begin(directory, rest) // of a store that gives no token
+        if (next !== undefined) this.#place(next, rest)
+      }
+      return page
+    } catch (error) {
+      next?.drop()
+      throw error
+    }
   }
 
   /** Something at these paths is not what it was. */
   changed(paths: readonly string[]): void {
-    for (const { directory, place, drop } of this.#pages.values()) {
+    for (const { directory, place, drop } of this.#pages) {
       const prefix = directoryPrefix(directory)
-      if (paths.some((path) => path.startsWith(prefix) && compareUtf8(path, place) > 0)) drop()
+      if (paths.some((path) => path.startsWith(prefix) && (place === undefined || compareUtf8(path, place) > 0))) drop()
     }
   }
 
   /** Gives up what was asked for. */
   close(): void {
-    for (const { drop } of this.#pages.values()) drop()
+    for (const { drop } of this.#pages) drop()
   }
 
   #restart(directory: string): void {
-    for (const ahead of this.#pages.values()) if (ahead.directory === directory) ahead.drop()
+    for (const ahead of this.#pages) if (ahead.directory === directory) ahead.drop()
   }
 
-  #take(directory: string, options: ListOptions, onNext: OnNext): Promise<Page> | undefined {
-    const ahead = this.#pages.get(keyOf(directory, options))
+  #take(directory: string, options: ListOptions, onToken: OnToken): Promise<KeyPage> | undefined {
+    const ahead = this.#placed.get(keyOf(directory, options))
     if (ahead === undefined || options.signal?.aborted) return undefined
-    ahead.keep(onNext)
+    ahead.keep(onToken)
     return whileNotAborted(ahead, options.signal)
   }
 
-  #begin(directory: string, options: ListOptions & { readonly cursor: string }): void {
-    if (options.signal?.aborted || this.#pages.size >= MAX_PAGES) return
-    const key = keyOf(directory, options)
+  /** For whoever comes with the cursor of the page before; unless it was given up meanwhile. */
+  #place(ahead: Asked, options: ListOptions & { readonly cursor: string }): void {
+    if (!this.#pages.has(ahead)) return
+    const key = keyOf(ahead.directory, options)
+    this.#placed.get(key)?.drop()
+    ahead.place = options.cursor
+    this.#placed.set(key, ahead)
+  }
+
+  /** @param token in place of the cursor */
+  #begin(directory: string, options: ListOptions, token?: string): Asked | undefined {
+    if (options.signal?.aborted || this.#pages.size >= MAX_PAGES) return undefined
     const controller = new AbortController()
     let next: string | undefined
-    let taker: OnNext | undefined
-    const page = this.#list(directory, { ...options, signal: controller.signal }, (cursor) => {
-      next = cursor
-      taker?.(cursor)
-    })
-    page.catch(() => undefined) // whoever comes for it hears of it
+    let taker: OnToken | undefined
+    const onToken = (told: string): void => {
+      next = told
+      taker?.(told)
+    }
+    const answer = this.#listing.ask(directory, { ...options, signal: controller.signal }, { token, onToken })
+    answer.catch(() => undefined) // whoever comes for it hears of it
     const forget = (): void => {
       clearTimeout(timer)
-      this.#pages.delete(key)
+      this.#pages.delete(ahead)
+      if (ahead.place === undefined) return
+      const key = keyOf(directory, { ...options, cursor: ahead.place })
+      if (this.#placed.get(key) === ahead) this.#placed.delete(key)
     }
-    const keep = (onNext: OnNext): void => {
+    const keep = (told: OnToken): void => {
       forget()
-      taker = onNext
-      if (next !== undefined) onNext(next)
+      taker = told
+      if (next !== undefined) told(next)
     }
     const drop = (): void => {
       forget()
       controller.abort()
     }
     const timer = setTimeout(drop, KEEP_MS).unref()
-    this.#pages.get(key)?.drop()
-    this.#pages.set(key, { directory, place: options.cursor, page, keep, drop })
+    const ahead: Asked = { directory, answer, place: undefined, keep, drop }
+    this.#pages.add(ahead)
+    return ahead
   }
 }
 
 /** Its request ends with the caller's signal from now on. */
-async function whileNotAborted({ page, drop }: Ahead, signal: AbortSignal | undefined): Promise<Page> {
-  if (signal === undefined) return page
+async function whileNotAborted({ answer, drop }: Asked, signal: AbortSignal | undefined): Promise<KeyPage> {
+  if (signal === undefined) return answer
   signal.addEventListener('abort', drop, { once: true })
   try {
-    return await page
+    return await answer
   } catch (error) {
     throw signal.aborted ? signal.reason : error
   } finally {

@@ -141,7 +141,11 @@ export interface ListRequest extends CallOptions {
   readonly delimited: boolean
   /** Only keys after this one. */
   readonly after?: string | undefined
+  /** In place of `after`: goes on where a page ended that said so. */
+  readonly token?: string | undefined
   readonly limit: number
+  /** Called with the token of the next page, which may be before this one has come; again when the request is made again. */
+  readonly onToken?: ((token: string) => void) | undefined
 }
 
 export interface KeyPage {

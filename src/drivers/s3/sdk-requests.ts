@@ -144,17 +144,19 @@ export class SdkRequests implements S3Requests {
     )
   }
 
-  async list({ prefix, delimited, after, limit, signal }: ListRequest): Promise<KeyPage> {
+  async list({ prefix, delimited, after, token, limit, onToken, signal }: ListRequest): Promise<KeyPage> {
     const input: Sdk.ListObjectsV2CommandInput = {
       Bucket: this.#settings.bucket,
       Prefix: prefix === '' ? undefined : prefix,
       Delimiter: delimited ? '/' : undefined,
-      StartAfter: after,
+      StartAfter: token === undefined ? after : undefined,
+      ContinuationToken: token,
       MaxKeys: limit,
       EncodingType: 'url', // a key with a control character would make the answer unreadable
     }
     const output = await this.#send(({ sdk }) => new sdk.ListObjectsV2Command(input), signal)
     if (output.Name === undefined && output.KeyCount === undefined && output.IsTruncated === undefined) throw noStore()
+    if (output.NextContinuationToken !== undefined) onToken?.(output.NextContinuationToken)
     const decode = output.EncodingType === 'url' ? unescaped : (text: string) => text
     return {
       objects: (output.Contents ?? []).map(({ Key = '', Size = 0, LastModified, ETag }) => ({

@@ -85,11 +85,19 @@ describe('a listing', () => {
     expect(proxy.requests.map(({ query }) => query.get('max-keys'))).toEqual(['11', '2'])
   })
 
+  it('gives no more than a limit, also of a page that was asked for ahead without one', async () => {
+    const { disk, proxy } = await s3.recorded({}, scripted(many))
+    const { cursor } = await disk.listPage('', { recursive: true })
+    await until(() => proxy.requests.length === 2)
+    const { entries } = await disk.listPage('', { recursive: true, cursor, limit: 10 })
+    expect(entries.length).toBe(10)
+  })
+
   it('gives up what was asked for ahead when it is aborted, or its disk closed', async () => {
     const { disk, proxy } = await s3.faulty()
     await Promise.all(Array.from({ length: 1_001 }, (_, index) => disk.put(`a/${index}`, '')))
     proxy.reset()
-    proxy.inject({ method: 'GET', path: /start-after/, times: 3 }, { stallResponse: 0 })
+    proxy.inject({ method: 'GET', path: /start-after|continuation-token/, times: 3 }, { stallResponse: 0 })
     const controller = new AbortController()
     const { cursor } = await disk.listPage('a')
     await until(() => proxy.requests.length === 2)

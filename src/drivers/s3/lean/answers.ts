@@ -80,7 +80,8 @@ function plainReader<Answer>(result: Children, answer: () => Answer): AnswerRead
   }
 }
 
-export function keyPageReader(): AnswerReader<KeyPage> {
+/** @param onToken called with the token of the next page when it is read, which stores send before the keys */
+export function keyPageReader(onToken?: (token: string) => void): AnswerReader<KeyPage> {
   const objects: Writable<ListedObject>[] = []
   const prefixes: string[] = []
   let object = emptyObject()
@@ -101,6 +102,7 @@ export function keyPageReader(): AnswerReader<KeyPage> {
     CommonPrefixes: { children: children({ Prefix: { text: (text) => void prefixes.push(text) } }) },
     IsTruncated: { text: (text) => void (truncated = booleanOf(text)) },
     EncodingType: { text: (text) => void (isEncoded = text === 'url') },
+    NextContinuationToken: { text: (text) => onToken?.(text) },
     Name: { end: () => void (isListing = true) },
     KeyCount: { end: () => void (isListing = true) },
   })

@@ -163,16 +163,19 @@ export class LeanRequests implements S3Requests {
       .filter(({ error }) => !isNotFound(error))
   }
 
-  list({ prefix, delimited, after, limit, signal }: ListRequest): Promise<KeyPage> {
+  list({ prefix, delimited, after, token, limit, onToken, signal }: ListRequest): Promise<KeyPage> {
     const query = encodeQuery({
+      'continuation-token': token,
       delimiter: delimited ? '/' : undefined,
       'encoding-type': 'url', // a key with a control character would make the answer unreadable
       'list-type': '2',
       'max-keys': String(limit),
       prefix: prefix === '' ? undefined : prefix,
-      'start-after': after,
+      'start-after': token === undefined ? after : undefined,
     })
-    return this.#transport.send({ method: 'GET', path: '', query, headers: {}, signal }, (answer) => readInto(answer, keyPageReader()))
+    return this.#transport.send({ method: 'GET', path: '', query, headers: {}, signal }, (answer) =>
+      readInto(answer, keyPageReader(onToken)),
+    )
   }
 
   copy(from: string, to: string, options: CopyRequest): Promise<Written> {
