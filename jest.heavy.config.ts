@@ -21,7 +21,7 @@ const config: Config = {
       testMatch: ['<rootDir>/tests/heavy/*/**/*.test.ts'],
     },
   ],
-  maxWorkers: 2,
+  maxWorkers: 3,
   testTimeout,
 }
 
