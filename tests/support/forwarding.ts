@@ -137,16 +137,16 @@ export class Upstream {
   }
 }
 
-/** Writes all of a body, and ends; as fast as it is taken. */
-export async function pump(
-  body: AsyncIterable<Buffer>,
-  to: NodeJS.WritableStream & { readonly destroyed?: boolean; readonly writableNeedDrain?: boolean },
-): Promise<void> {
-  for await (const chunk of body) {
-    if (to.destroyed) return
-    if (!to.write(chunk)) await drained(to)
-  }
+type Taker = NodeJS.WritableStream & { readonly destroyed?: boolean; readonly closed?: boolean }
+
+/** Writes all of a body, and ends; as fast as it is taken. A body that nobody takes any more is read to its end, so that its connection goes on. */
+export async function pump(body: AsyncIterable<Buffer>, to: Taker): Promise<void> {
+  for await (const chunk of body) if (!isGone(to) && !to.write(chunk) && !isGone(to)) await drained(to)
   to.end()
+}
+
+function isGone({ destroyed = false, closed = false }: Taker): boolean {
+  return destroyed || closed
 }
 
 async function drained(to: NodeJS.WritableStream): Promise<void> {
