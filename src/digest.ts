@@ -54,7 +54,7 @@ function crcDigest(step: (chunk: Uint8Array, value: number) => number): Digest {
 
 const CASTAGNOLI = 0x82f63b78 // reflected polynomial
 /** Bytes at once: table k holds what a byte does k bytes further on (slicing-by-8, Kounavis and Berry 2005). */
-const SLICES = 8
+export const SLICES = 8
 let tables: Int32Array | undefined
 
 function crc32c(chunk: Uint8Array, previous: number): number {
@@ -67,7 +67,7 @@ function crc32c(chunk: Uint8Array, previous: number): number {
   return ~bytewise(chunk.subarray(tail), wordwise(words, bytewise(chunk.subarray(0, head), ~previous, tables), tables), tables) >>> 0
 }
 
-const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
+export const LITTLE_ENDIAN: boolean = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 
 function bytewise(chunk: Uint8Array, start: number, t: Int32Array): number {
   let crc = start
@@ -77,20 +77,22 @@ function bytewise(chunk: Uint8Array, start: number, t: Int32Array): number {
 
 function wordwise(words: Int32Array, start: number, t: Int32Array): number {
   let crc = start
-  for (let i = 0; i < words.length; i += 2) {
-    const a = crc ^ (words[i] as number)
-    const b = words[i + 1] as number
-    crc =
-      (t[0x700 + (a & 0xff)] as number) ^
-      (t[0x600 + ((a >>> 8) & 0xff)] as number) ^
-      (t[0x500 + ((a >>> 16) & 0xff)] as number) ^
-      (t[0x400 + (a >>> 24)] as number) ^
-      (t[0x300 + (b & 0xff)] as number) ^
-      (t[0x200 + ((b >>> 8) & 0xff)] as number) ^
-      (t[0x100 + ((b >>> 16) & 0xff)] as number) ^
-      (t[b >>> 24] as number)
-  }
+  for (let i = 0; i < words.length; i += 2) crc = sliced(t, crc ^ (words[i] as number), words[i + 1] as number)
   return crc
+}
+
+/** Eight bytes further on, by eight tables in one. @param a the first four with the checksum, @param b the next */
+export function sliced(t: Int32Array, a: number, b: number): number {
+  return (
+    (t[0x700 + (a & 0xff)] as number) ^
+    (t[0x600 + ((a >>> 8) & 0xff)] as number) ^
+    (t[0x500 + ((a >>> 16) & 0xff)] as number) ^
+    (t[0x400 + (a >>> 24)] as number) ^
+    (t[0x300 + (b & 0xff)] as number) ^
+    (t[0x200 + ((b >>> 8) & 0xff)] as number) ^
+    (t[0x100 + ((b >>> 16) & 0xff)] as number) ^
+    (t[b >>> 24] as number)
+  )
 }
 
 function castagnoliTables(): Int32Array {

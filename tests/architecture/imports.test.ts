@@ -22,6 +22,7 @@ const SEAM = [
   'digest',
   'builtins',
   'minor-collections',
+  'abortable',
   'lazy',
   'lazy-abilities',
 ]
@@ -52,6 +53,7 @@ const TABLE: readonly (readonly [files: string, mayImport: readonly string[]])[]
   ['content-type', ['path']],
   ['content-disposition', []],
   ['builtins', []],
+  ['abortable', []],
   ['lazy', []],
   ['lazy-abilities', ['driver', 'lazy']],
   ['minor-collections', []],

@@ -2,6 +2,7 @@
  * A stream as chunks of one size, each in a buffer of our own, with the next one read ahead while the last is sent. Two buffers take
  * turns, so memory is bounded by twice the size of a chunk, however long the stream is.
  */
+import { abortable } from '../../abortable.ts'
 import { inviteCollection, OF_SOCKETS } from '../../minor-collections.ts'
 
 export interface UploadChunk {
@@ -75,23 +76,4 @@ function grown(buffer: Buffer, length: number, size: number): Buffer {
   const larger = Buffer.allocUnsafe(size)
   larger.set(buffer.subarray(0, length))
   return larger
-}
-
-/** The promise, or the signal's reason as soon as it is aborted. */
-export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  if (signal.aborted) {
-    promise.catch(() => undefined)
-    throw signal.reason
-  }
-  let onAbort = (): void => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }

@@ -13,6 +13,7 @@ import {
   IntegrityError,
   InvalidArgumentError,
   InvalidPathError,
+  isNotFound,
   isStorageError,
   PermissionDeniedError,
   PreconditionFailedError,
@@ -24,6 +25,7 @@ import {
   UnavailableError,
   UnsupportedError,
 } from '../../errors.ts'
+import type { KeyFailure } from './requests.ts'
 
 /** The `cause` of an error of this driver. */
 export interface S3Cause extends Error {
@@ -182,6 +184,13 @@ export function noStore(): UnavailableError {
   return new UnavailableError('the answer is not that of an S3 API: look at "endpoint"', { retryable: false })
 }
 
+/** Of an answer whose end could not be told from a cut. */
+export function noLength(): UnavailableError {
+  return new UnavailableError('the answer has no Content-Length: something between the store and this process takes it out', {
+    retryable: false,
+  })
+}
+
 /** The error for one key of many, which has a code and no answer of its own. */
 export function errorOfCode(code: string, message: string | undefined): StorageError {
   const cause = Object.assign(new Error(message ?? code), { name: code, code })
@@ -193,6 +202,27 @@ export function isUnexplained(error: unknown): boolean {
   if (!isStorageError(error)) return false
   const { code, status } = (error.cause ?? {}) as Partial<S3Cause>
   return code === 'Unknown' && (status === 403 || status === 400)
+}
+
+/** What DeleteObjects says of keys that it could not delete. One that is missing is as good as deleted. */
+export function keyFailures(
+  failures: readonly { readonly key: string | undefined; readonly code: string | undefined; readonly message: string | undefined }[],
+): readonly KeyFailure[] {
+  return failures
+    .map(({ key = '', code = 'InternalError', message }) => ({ key, error: errorOfCode(code, message) }))
+    .filter(({ error }) => !isNotFound(error))
+}
+
+/** Whether what was asked for is there, by a request of HEAD; true also where that must not be known. */
+export async function isThere(asked: Promise<unknown>): Promise<boolean> {
+  try {
+    await asked
+    return true
+  } catch (error) {
+    if (isNotFound(error)) return false
+    if (isStorageError(error) && error.code === 'permission_denied') return true
+    throw error
+  }
 }
 
 /** How often the request was sent that failed so; 1 where that is not known. */

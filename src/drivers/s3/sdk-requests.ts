@@ -10,7 +10,7 @@ import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asBuffer } from '../../content.ts'
 import type { CallOptions } from '../../driver.ts'
-import { isNotFound, isStorageError } from '../../errors.ts'
+import { isStorageError } from '../../errors.ts'
 import type { S3Connection } from './client.ts'
 import { isConditional, isUndone } from './conditions.ts'
 import type {
@@ -33,7 +33,7 @@ import type {
   VersionRequest,
   Written,
 } from './requests.ts'
-import { errorOfCode, noStore, translated } from './s3-errors.ts'
+import { isThere, keyFailures, noStore, translated } from './s3-errors.ts'
 import { api, type S3Api } from './sdk.ts'
 import { copySource, quoted, unescaped, unquoted } from './notations.ts'
 import { checksumInput, conditions, encryptionOf, headOf, objectInput, writtenOf } from './sdk-shapes.ts'
@@ -139,9 +139,7 @@ export class SdkRequests implements S3Requests {
   async deleteMany(keys: readonly string[], { versionId, signal }: VersionRequest): Promise<readonly KeyFailure[]> {
     const Delete = { Quiet: true, Objects: keys.map((Key) => (versionId === undefined ? { Key } : { Key, VersionId: versionId })) }
     const { Errors = [] } = await this.#send(({ sdk }) => new sdk.DeleteObjectsCommand({ Bucket: this.#settings.bucket, Delete }), signal)
-    return Errors.map(({ Key, Code, Message }) => ({ key: Key ?? '', error: errorOfCode(Code ?? 'InternalError', Message) })).filter(
-      ({ error }) => !isNotFound(error),
-    )
+    return keyFailures(Errors.map(({ Key, Code, Message }) => ({ key: Key, code: Code, message: Message })))
   }
 
   async list({ prefix, delimited, after, token, limit, onToken, signal }: ListRequest): Promise<KeyPage> {
@@ -266,14 +264,7 @@ export class SdkRequests implements S3Requests {
   }
 
   async hasBucket({ signal }: CallOptions): Promise<boolean> {
-    try {
-      await this.#send(({ sdk }) => new sdk.HeadBucketCommand({ Bucket: this.#settings.bucket }), signal)
-      return true
-    } catch (error) {
-      if (isNotFound(error)) return false
-      if (isStorageError(error) && error.code === 'permission_denied') return true
-      throw error
-    }
+    return isThere(this.#send(({ sdk }) => new sdk.HeadBucketCommand({ Bucket: this.#settings.bucket }), signal))
   }
 
   /** The client's are closed with the client. */

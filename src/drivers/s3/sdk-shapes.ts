@@ -1,8 +1,7 @@
 /** What goes into the SDK's commands and comes out of them, in its own names. Pure: nothing here sends anything. */
 import type * as Sdk from '@aws-sdk/client-s3'
 import type { Checksum } from '../../driver.ts'
-import { UnavailableError } from '../../errors.ts'
-import { noStore } from './s3-errors.ts'
+import { noLength, noStore } from './s3-errors.ts'
 import { quoted, taggingOf, unquoted, versionOf } from './notations.ts'
 import type { ConditionRequest, ObjectHead, ObjectRequest, Written } from './requests.ts'
 import type { S3Settings } from './settings.ts'
@@ -111,11 +110,7 @@ type HeadOutput = Pick<
 /** @throws UnavailableError for what is no file of a store; or does not say how long it is, so that what was cut could not be told */
 export function headOf(output: HeadOutput): ObjectHead {
   if (output.ETag === undefined && output.LastModified === undefined) throw noStore()
-  if (output.ContentLength === undefined) {
-    throw new UnavailableError('the answer has no Content-Length: something between the store and this process takes it out', {
-      retryable: false,
-    })
-  }
+  if (output.ContentLength === undefined) throw noLength()
   return {
     contentLength: output.ContentLength,
     contentRange: output.ContentRange,

@@ -2,12 +2,10 @@
  * CRC-64/NVME, the checksum that Amazon gives files which came without one. By table, in halves of 32 bits: JavaScript's numbers have
  * no 64. NVM Express command set specification, "64b CRC"; the check value of '123456789' is ae8b14860a799888.
  */
-import type { Digest } from '../../../digest.ts'
+import { type Digest, LITTLE_ENDIAN, sliced, SLICES } from '../../../digest.ts'
 
 /** 0x9a6c9329ac4bc9b5, reflected. */
 const POLYNOMIAL = { high: 0x9a6c9329, low: 0xac4bc9b5 }
-/** Bytes at once: table k holds what a byte does k bytes further on (slicing-by-8, Kounavis and Berry 2005). */
-const SLICES = 8
 
 interface Tables {
   readonly high: Int32Array
@@ -29,8 +27,6 @@ export function crc64nvme(): Digest {
     },
   }
 }
-
-const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1
 
 interface State {
   high: number
@@ -66,24 +62,11 @@ function wordwise(state: State, words: Int32Array, t: Tables): void {
   for (let i = 0; i < words.length; i += 2) {
     const a = low ^ (words[i] as number)
     const b = high ^ (words[i + 1] as number)
-    high = mixed(t.high, a, b)
-    low = mixed(t.low, a, b)
+    high = sliced(t.high, a, b)
+    low = sliced(t.low, a, b)
   }
   state.high = high
   state.low = low
-}
-
-function mixed(t: Int32Array, a: number, b: number): number {
-  return (
-    (t[0x700 + (a & 0xff)] as number) ^
-    (t[0x600 + ((a >>> 8) & 0xff)] as number) ^
-    (t[0x500 + ((a >>> 16) & 0xff)] as number) ^
-    (t[0x400 + (a >>> 24)] as number) ^
-    (t[0x300 + (b & 0xff)] as number) ^
-    (t[0x200 + ((b >>> 8) & 0xff)] as number) ^
-    (t[0x100 + ((b >>> 16) & 0xff)] as number) ^
-    (t[b >>> 24] as number)
-  )
 }
 
 function makeTables(): Tables {

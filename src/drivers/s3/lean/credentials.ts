@@ -10,6 +10,7 @@
  * - What was loaded just now is used whatever it says of its end: the clock of this machine may be wrong.
  * - No error tells a part of an identity.
  */
+import { abortable } from '../../../abortable.ts'
 import { ConfigurationError, isStorageError, type StorageError } from '../../../errors.ts'
 import { translated } from '../s3-errors.ts'
 import type { S3Identity } from '../settings.ts'
@@ -78,7 +79,7 @@ export class Credentials {
     signal?.throwIfAborted()
     if (this.#load === undefined) return false
     if (this.#known?.identity === identity && (this.#loading !== undefined || this.#now() >= this.#settledUntil)) {
-      await waitFor(this.#renew(), signal).catch(() => undefined)
+      await abortable(this.#renew(), signal).catch(() => undefined)
       signal?.throwIfAborted()
       if (this.#known.identity === identity) this.#settledUntil = Math.max(this.#settledUntil, this.#now() + PAUSE_MS)
     }
@@ -88,7 +89,7 @@ export class Credentials {
   async #loaded(signal: AbortSignal | undefined): Promise<S3Identity> {
     signal?.throwIfAborted()
     try {
-      return (await waitFor(this.#renew(), signal)).identity
+      return (await abortable(this.#renew(), signal)).identity
     } catch (error) {
       if (signal?.aborted) throw signal.reason
       if (this.#known !== undefined && this.#now() < this.#known.expiresAt) return this.#known.identity
@@ -118,21 +119,6 @@ export class Credentials {
       if (before !== undefined) this.#renewAt = Math.min(this.#now() + PAUSE_MS, before.expiresAt)
       throw error
     }
-  }
-}
-
-/** Settles as the promise does, or rejects with the signal's reason before. */
-export async function waitFor<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  if (signal === undefined) return promise
-  let abort: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    if (abort !== undefined) signal.removeEventListener('abort', abort)
   }
 }
 

@@ -5,7 +5,6 @@
  * Every request is made of plain text and its answer read by hand: no models, no middleware. Amazon S3 API reference, "Actions".
  */
 import type { CallOptions } from '../../../driver.ts'
-import { isNotFound, isStorageError } from '../../../errors.ts'
 import { encodePath } from '../../../path.ts'
 import { isConditional } from '../conditions.ts'
 import type {
@@ -29,7 +28,7 @@ import type {
   VersionRequest,
   Written,
 } from '../requests.ts'
-import { errorOfCode, noStore } from '../s3-errors.ts'
+import { isThere, keyFailures, noStore } from '../s3-errors.ts'
 import { copySource, unquoted } from '../notations.ts'
 import type { S3Identity, S3Settings } from '../settings.ts'
 import { deletionReader, keyPageReader, partsReader, uploadIdReader, writtenReader } from './answers.ts'
@@ -158,9 +157,7 @@ export class LeanRequests implements S3Requests {
     const failures = await this.#transport.send({ method: 'POST', path: '', query: 'delete=', headers, body, signal }, (answer) =>
       readResult(answer, deletionReader()),
     )
-    return failures
-      .map(({ key, code, message }) => ({ key: key ?? '', error: errorOfCode(code ?? 'InternalError', message) }))
-      .filter(({ error }) => !isNotFound(error))
+    return keyFailures(failures)
   }
 
   list({ prefix, delimited, after, token, limit, onToken, signal }: ListRequest): Promise<KeyPage> {
@@ -280,14 +277,7 @@ export class LeanRequests implements S3Requests {
   }
 
   async hasBucket({ signal }: CallOptions): Promise<boolean> {
-    try {
-      await this.#transport.send({ method: 'HEAD', path: '', query: '', headers: {}, signal }, drop)
-      return true
-    } catch (error) {
-      if (isNotFound(error)) return false
-      if (isStorageError(error) && error.code === 'permission_denied') return true
-      throw error
-    }
+    return isThere(this.#transport.send({ method: 'HEAD', path: '', query: '', headers: {}, signal }, drop))
   }
 
   close(): void {

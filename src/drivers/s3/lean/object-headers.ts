@@ -2,8 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { nodeCrypto, nodeZlib } from '../../../builtins.ts'
 import type { Checksum } from '../../../driver.ts'
-import { UnavailableError } from '../../../errors.ts'
-import { noStore } from '../s3-errors.ts'
+import { noLength, noStore } from '../s3-errors.ts'
 import type { ConditionRequest, ObjectHead, ObjectRequest, Written } from '../requests.ts'
 import { quoted, taggingOf, unquoted, versionOf as versionOfId } from '../notations.ts'
 import type { S3Settings } from '../settings.ts'
@@ -74,11 +73,7 @@ export function md5Of(bytes: Uint8Array): string {
 export function headOf(headers: IncomingHttpHeaders): ObjectHead {
   if (headers.etag === undefined && headers['last-modified'] === undefined) throw noStore()
   const contentLength = Number(headers['content-length'])
-  if (headers['content-length'] === undefined || !Number.isSafeInteger(contentLength)) {
-    throw new UnavailableError('the answer has no Content-Length: something between the store and this process takes it out', {
-      retryable: false,
-    })
-  }
+  if (headers['content-length'] === undefined || !Number.isSafeInteger(contentLength)) throw noLength()
   const lastModified = Date.parse(headers['last-modified'] ?? '')
   return {
     contentLength,

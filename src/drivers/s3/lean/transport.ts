@@ -9,13 +9,14 @@
  * repeated only when nothing can have been written: its repetition would meet what the first one wrote, and call that lost.
  */
 import type { Agent, IncomingMessage } from 'node:http'
+import { abortable } from '../../../abortable.ts'
 import { nodeHttp, nodeHttps } from '../../../builtins.ts'
 import { type StorageError, UnavailableError } from '../../../errors.ts'
 import { isUndone } from '../conditions.ts'
 import { translated } from '../s3-errors.ts'
 import type { S3Settings } from '../settings.ts'
 import { Pauses, RetryBudget, retryAfterOf, waitOf } from './backoff.ts'
-import { type Credentials, waitFor } from './credentials.ts'
+import type { Credentials } from './credentials.ts'
 import { Exchange } from './exchange.ts'
 import { type Failure, hushed, isFailure, isTimeout } from './failure.ts'
 import { closeFree, Idleness } from './idleness.ts'
@@ -138,7 +139,7 @@ export class Transport {
 
   async #attempt<Answer>(journey: Journey, read: ReadAnswer<Answer>): Promise<Answer> {
     const { signal } = journey.request
-    const origin = journey.detour ?? this.#origin ?? (await waitFor(this.#find(), signal))
+    const origin = journey.detour ?? this.#origin ?? (await abortable(this.#find(), signal))
     const given = this.#credentials.get(signal)
     const identity = 'then' in given ? await given : given
     const waiting = this.#slots.take(signal)
@@ -179,7 +180,8 @@ export class Transport {
       sign({ method, path, query, headers, payloadHash: payloadHash(origin.isSecure), identity, region: origin.region, now })
       const target = query === '' ? path : `${path}?${query}`
       const exchanged = { origin, method, target, headers: flat(headers), body, expectsContinue, signal: request.signal }
-      return new Exchange(exchanged, { ...this.#timeouts, agent }, release)
+      const { connectTimeoutMs, socketTimeoutMs } = this.#settings
+      return new Exchange(exchanged, { agent, connectTimeoutMs, socketTimeoutMs }, release)
     } catch (error) {
       release()
       throw error
@@ -265,10 +267,6 @@ export class Transport {
       .then((address) => (this.#origin = originOf(address)))
       .finally(() => (this.#finding = undefined))
     return this.#finding
-  }
-
-  get #timeouts(): { readonly connectTimeoutMs: number; readonly socketTimeoutMs: number } {
-    return this.#settings
   }
 
   #agentFor({ isSecure }: Origin): Agent {
