@@ -1,16 +1,16 @@
 import { createServer, type Socket } from 'node:net'
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { listenAnywhere } from '../../support/forwarding.ts'
 import {
   answerError,
   answerWell,
+  closedAfterEach,
+  meetings,
+  type Meeting,
   ending,
   ETAG,
   lean,
-  type Lean,
   type Script,
-  scriptedStore,
-  type ScriptedStore,
   until,
 } from './scripted-store.ts'
 
@@ -18,26 +18,17 @@ const BYTES = Buffer.from('hello')
 const LARGE = Buffer.alloc(32 * 1024 * 1024)
 const facts = { etag: ETAG, 'last-modified': new Date(0).toUTCString() }
 const REASON = { what: 'the reason itself' }
-const closing: (() => unknown)[] = []
+const closing = closedAfterEach()
+const meet = meetings(closing)
 
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
-
-interface Met extends ScriptedStore, Lean {
+interface Met extends Meeting {
   readonly controller: AbortController
   readonly signal: AbortSignal
 }
 
-async function meeting(script: Script, options: Parameters<typeof lean>[0] = {}): Promise<Met> {
-  const store = await scriptedStore(script)
-  const made = lean({ endpoint: store.origin, ...options })
+async function meeting(...given: Parameters<typeof meet>): Promise<Met> {
   const controller = new AbortController()
-  closing.push(
-    () => made.requests.close(),
-    () => store.close(),
-  )
-  return { ...store, ...made, controller, signal: controller.signal }
+  return { ...(await meet(...given)), controller, signal: controller.signal }
 }
 
 /** A claim that comes true, while a request is under way; then an abort, which has to end it at once. */

@@ -261,7 +261,7 @@ describe('a request goes where the settings say', () => {
 
   const hasIpv6 = Object.values(networkInterfaces()).some((list = []) => list.some(({ address }) => address === '::1'))
   const given = hasIpv6 ? it : it.skip
-  given('to an IPv6 address over the network', async () => {
+  given(`to an IPv6 address over the network${hasIpv6 ? '' : ' (skipped: this machine has no IPv6)'}`, async () => {
     await environment({})
     const { createServer } = await import('node:http')
     const heads: (string | undefined)[] = []

@@ -1,16 +1,12 @@
 /** An agent that was given makes every connection of the disk, whoever sends the request, and is left as it was. */
 import { Agent as HttpAgent, type ClientRequest } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { Disk } from '../../../src/disk.ts'
 import { S3Driver, type S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
-import { answerWell, scriptedStore, type ScriptedStore } from './scripted-store.ts'
+import { answerWell, closedAfterEach, scriptedStore, type ScriptedStore } from './scripted-store.ts'
 
-const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
+const closing = closedAfterEach()
 
 async function meeting(options: Partial<S3DriverOptions>): Promise<ScriptedStore & { readonly disk: Disk }> {
   const store = await scriptedStore(answerWell)

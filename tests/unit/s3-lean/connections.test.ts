@@ -5,40 +5,16 @@ import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as secure } from 'node:tls'
 import { promisify } from 'node:util'
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { collect } from '../../../src/content.ts'
 import { listenAnywhere } from '../../support/forwarding.ts'
 import { certificate } from '../s3-presets/tls-recorder.ts'
-import {
-  answerError,
-  answerWell,
-  ending,
-  ETAG,
-  lean,
-  type Lean,
-  type Script,
-  scriptedStore,
-  type ScriptedStore,
-  until,
-} from './scripted-store.ts'
+import { answerError, answerWell, closedAfterEach, ending, ETAG, lean, meetings, scriptedStore, until } from './scripted-store.ts'
 
 const BYTES = Buffer.from('hello')
 const facts = { etag: ETAG, 'last-modified': new Date(0).toUTCString() }
-const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
-
-async function meeting(script: Script, options: Parameters<typeof lean>[0] = {}): Promise<ScriptedStore & Lean> {
-  const store = await scriptedStore(script)
-  const made = lean({ endpoint: store.origin, ...options })
-  closing.push(
-    () => made.requests.close(),
-    () => store.close(),
-  )
-  return { ...store, ...made }
-}
+const closing = closedAfterEach()
+const meeting = meetings(closing)
 
 /** A store that writes its answers by itself, byte by byte. */
 async function bare(answer: (head: string, socket: Socket) => void): Promise<{ readonly origin: string; connections: number }> {

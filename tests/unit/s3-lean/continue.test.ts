@@ -1,41 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from '@jest/globals'
-import {
-  answerError,
-  answerWell,
-  type Asked,
-  ending,
-  ETAG,
-  lean,
-  type Lean,
-  type Script,
-  scriptedStore,
-  type ScriptedStore,
-  until,
-} from './scripted-store.ts'
+import { describe, expect, it } from '@jest/globals'
+import { answerError, answerWell, type Asked, closedAfterEach, ending, ETAG, meetings, until } from './scripted-store.ts'
 
 const MiB = 1024 * 1024
 const LARGE = Buffer.alloc(2 * MiB, 'x')
 const SMALL = Buffer.from('hello')
-const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
-
-async function meeting(
-  script: Script,
-  options: Parameters<typeof lean>[0] = {},
-  parts: Parameters<typeof lean>[1] = {},
-): Promise<ScriptedStore & Lean> {
-  const store = await scriptedStore(script)
-  const made = lean({ endpoint: store.origin, ...options }, parts)
-  closing.push(
-    () => made.requests.close(),
-    () => store.close(),
-  )
-  return { ...store, ...made }
-}
+const closing = closedAfterEach()
+const meeting = meetings(closing)
 
 /** Bytes of the body that came, whether or not it was read. */
 function receivedBy({ socket }: Asked): number {

@@ -1,14 +1,10 @@
 /** An answer to HEAD has no body, so no code: what is wrong with the credentials is asked of an answer that has one. */
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { Disk } from '../../../src/disk.ts'
 import { S3Driver, type S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
-import { answerError, answerWell, type Asked, type Script, scriptedStore, type ScriptedStore } from './scripted-store.ts'
+import { answerError, answerWell, type Asked, closedAfterEach, type Script, scriptedStore, type ScriptedStore } from './scripted-store.ts'
 
-const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
+const closing = closedAfterEach()
 
 type Meeting = ScriptedStore & { readonly disk: Disk }
 

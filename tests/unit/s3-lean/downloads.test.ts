@@ -1,18 +1,14 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { createDigest, type Digest } from '../../../src/digest.ts'
 import { Disk } from '../../../src/disk.ts'
 import { crc64nvme } from '../../../src/drivers/s3/lean/crc64nvme.ts'
 import { S3Driver, type S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
-import { ending, ETAG, type Script, scriptedStore, type ScriptedStore, until } from './scripted-store.ts'
+import { closedAfterEach, ending, ETAG, type Script, scriptedStore, type ScriptedStore, until } from './scripted-store.ts'
 
 const CONTENT = Buffer.alloc(600_000, 'some bytes ')
-const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
+const closing = closedAfterEach()
 
 async function meeting(script: Script, options: Partial<S3DriverOptions> = {}): Promise<ScriptedStore & { readonly disk: Disk }> {
   const store = await scriptedStore(script)

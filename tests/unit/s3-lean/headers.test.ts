@@ -1,18 +1,14 @@
 import { execFile } from 'node:child_process'
 import { inspect, promisify } from 'node:util'
 import { createServer, type Socket } from 'node:net'
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { Disk } from '../../../src/disk.ts'
 import { S3Driver, type S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
 import { listenAnywhere } from '../../support/forwarding.ts'
-import { answerError, answerWell, ending, ETAG, lean, type Script, scriptedStore } from './scripted-store.ts'
+import { answerError, answerWell, closedAfterEach, ending, ETAG, lean, type Script, scriptedStore } from './scripted-store.ts'
 
 const BYTES = Buffer.from('hello')
-const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
+const closing = closedAfterEach()
 
 interface Wire {
   readonly origin: string

@@ -1,21 +1,8 @@
-import { afterEach, describe, expect, it } from '@jest/globals'
-import { type Asked, ending, ETAG, errorXml, lean, type Lean, type Script, scriptedStore, type ScriptedStore } from './scripted-store.ts'
+import { describe, expect, it } from '@jest/globals'
+import { type Asked, closedAfterEach, ending, errorXml, ETAG, type Lean, meetings } from './scripted-store.ts'
 
-const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
-
-async function meeting(script: Script, options: Parameters<typeof lean>[0] = {}): Promise<ScriptedStore & Lean> {
-  const store = await scriptedStore(script)
-  const made = lean({ endpoint: store.origin, ...options })
-  closing.push(
-    () => made.requests.close(),
-    () => store.close(),
-  )
-  return { ...store, ...made }
-}
+const closing = closedAfterEach()
+const meeting = meetings(closing)
 
 /** 200, spaces to keep the connection alive, and then what came of it. */
 async function late({ body, response }: Asked, xml: string): Promise<void> {

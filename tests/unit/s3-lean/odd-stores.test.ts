@@ -1,15 +1,11 @@
 /** Stores, and what stands before them, that do not do as S3 does: nothing wrong is taken for right, and nothing goes on for ever. */
 import { inspect } from 'node:util'
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { Disk } from '../../../src/disk.ts'
 import { S3Driver, type S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
-import { answerError, type Asked, ending, ETAG, type Script, scriptedStore, type ScriptedStore } from './scripted-store.ts'
+import { answerError, type Asked, closedAfterEach, ending, ETAG, type Script, scriptedStore, type ScriptedStore } from './scripted-store.ts'
 
-const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
+const closing = closedAfterEach()
 
 const facts = { etag: ETAG, 'last-modified': new Date(0).toUTCString() }
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, describe, expect, it } from '@jest/globals'
+import { beforeAll, describe, expect, it } from '@jest/globals'
 import { answerFailure } from '../../../src/drivers/s3/lean/failure.ts'
 import { originOf } from '../../../src/drivers/s3/lean/origin.ts'
 import { redirectOf, temporaryRedirectOf } from '../../../src/drivers/s3/lean/repairs.ts'
@@ -8,6 +8,7 @@ import {
   answerError,
   answerWell,
   type Asked,
+  closedAfterEach,
   ending,
   type ErrorOptions,
   ETAG,
@@ -19,15 +20,11 @@ import {
 
 const BYTES = Buffer.from('hello')
 const MINUTE = 60_000
-const closing: (() => unknown)[] = []
+const closing = closedAfterEach()
 let pair: { readonly key: Buffer; readonly cert: Buffer }
 
 beforeAll(async () => {
   pair = await certificate()
-})
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
 })
 
 interface Met extends Lean {

@@ -1,29 +1,12 @@
 import { createServer, type Socket } from 'node:net'
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { RetryBudget, retryAfterOf, waitOf } from '../../../src/drivers/s3/lean/backoff.ts'
 import { listenAnywhere } from '../../support/forwarding.ts'
-import { answerError, answerWell, ending, ETAG, lean, type Lean, type Script, scriptedStore, type ScriptedStore } from './scripted-store.ts'
+import { answerError, answerWell, closedAfterEach, ending, ETAG, lean, type Lean, meetings, type Script } from './scripted-store.ts'
 
 const BYTES = Buffer.from('hello')
-const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
-
-async function meeting(
-  script: Script,
-  options: Parameters<typeof lean>[0] = {},
-  parts: Parameters<typeof lean>[1] = {},
-): Promise<ScriptedStore & Lean> {
-  const store = await scriptedStore(script)
-  const made = lean({ endpoint: store.origin, ...options }, parts)
-  closing.push(
-    () => made.requests.close(),
-    () => store.close(),
-  )
-  return { ...store, ...made }
-}
+const closing = closedAfterEach()
+const meeting = meetings(closing)
 
 /** The first requests meet this, the later ones are answered well. */
 function first(times: number, fault: Script): Script {

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createSecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach } from '@jest/globals'
 import { UnsupportedError } from '../../../src/errors.ts'
 import { Credentials } from '../../../src/drivers/s3/lean/credentials.ts'
 import { LeanRequests } from '../../../src/drivers/s3/lean/lean-requests.ts'
@@ -109,6 +110,30 @@ export function lean(options: Partial<S3DriverOptions>, { now, env = {} }: LeanP
   const address = () => addressOf(settings, noSdk, { AWS_CONFIG_FILE: NO_FILE, ...env })
   const transport = new Transport({ settings, credentials, address, now, random: () => 0 })
   return { settings, transport, requests: new LeanRequests(settings, { transport, credentials, others: noSdk }) }
+}
+
+/** What is closed after each test, in this order. Call it at the top of a test file. */
+export function closedAfterEach(): (() => unknown)[] {
+  const closing: (() => unknown)[] = []
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close()
+  })
+  return closing
+}
+
+export type Meeting = ScriptedStore & Lean
+
+/** Requests that meet a store with a script; both are closed. @param always options of every meeting */
+export function meetings(closing: (() => unknown)[], always: Partial<S3DriverOptions> = {}) {
+  return async (script: Script, options: Partial<S3DriverOptions> = {}, parts: LeanParts = {}): Promise<Meeting> => {
+    const store = await scriptedStore(script)
+    const made = lean({ endpoint: store.origin, ...always, ...options }, parts)
+    closing.push(
+      () => made.requests.close(),
+      () => store.close(),
+    )
+    return { ...store, ...made }
+  }
 }
 
 export const ETAG = '"0123456789abcdef0123456789abcdef"'

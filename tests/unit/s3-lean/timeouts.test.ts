@@ -2,31 +2,29 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { describe, expect, it } from '@jest/globals'
 import { Agent } from 'node:http'
 import { collect } from '../../../src/content.ts'
 import { Disk } from '../../../src/disk.ts'
 import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
 import { listenAnywhere } from '../../support/forwarding.ts'
-import { answerWell, ending, ETAG, lean, type Lean, type Script, scriptedStore, type ScriptedStore, until } from './scripted-store.ts'
+import {
+  answerWell,
+  closedAfterEach,
+  ending,
+  ETAG,
+  lean,
+  meetings,
+  type Script,
+  scriptedStore,
+  type ScriptedStore,
+  until,
+} from './scripted-store.ts'
 
 const MS = 200
 const BYTES = Buffer.from('hello')
-const closing: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close()
-})
-
-async function meeting(script: Script, options: Parameters<typeof lean>[0] = {}): Promise<ScriptedStore & Lean> {
-  const store = await scriptedStore(script)
-  const made = lean({ endpoint: store.origin, retries: 0, socketTimeoutMs: MS, ...options })
-  closing.push(
-    () => made.requests.close(),
-    () => store.close(),
-  )
-  return { ...store, ...made }
-}
+const closing = closedAfterEach()
+const meeting = meetings(closing, { retries: 0, socketTimeoutMs: MS })
 
 /** Accepts connections, and says nothing. */
 async function silent(): Promise<{ readonly port: number; readonly sockets: Set<Socket> }> {
