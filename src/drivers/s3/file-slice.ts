@@ -2,14 +2,14 @@
  * A slice of one version of a file, as it comes over one connection: when that breaks, another one goes on at the next byte, under
  * `If-Match`, so that no two versions are ever mixed.
  */
-import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isStorageError } from '../../errors.ts'
+import type { ByteStream } from './byte-stream.ts'
 import type { ObjectResponse } from './requests.ts'
 import { ResponseChunks } from './response-chunks.ts'
 
 /** Asks for bytes of the file: `end` is exclusive. */
-export type FetchSlice = (start: number, end: number, signal: AbortSignal) => Promise<Readable>
+export type FetchSlice = (start: number, end: number, signal: AbortSignal) => Promise<ByteStream>
 
 export type CheckedStream = Pick<ObjectResponse, 'stream' | 'check'>
 

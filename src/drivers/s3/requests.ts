@@ -14,9 +14,9 @@
  * - A stream that is not read to its end is destroyed by whoever was given it, and gives back its socket then.
  * - Encryption keys, checksums and the bucket are of the implementation: they go with every request that needs them.
  */
-import type { Readable } from 'node:stream'
 import type { CallOptions, Checksum, ContentHeaders } from '../../driver.ts'
 import type { StorageError } from '../../errors.ts'
+import type { ByteStream } from './byte-stream.ts'
 import type { S3Identity } from './settings.ts'
 
 export interface S3Requests {
@@ -83,7 +83,7 @@ export interface ObjectHead extends ContentHeaders {
 
 export interface ObjectResponse extends ObjectHead {
   /** Nothing comes of it where the bytes are there. */
-  readonly stream: Readable
+  readonly stream: ByteStream
   /** Gets what comes of the stream, and its end: what differs from the store's checksum fails there. */
   readonly check?: ByteCheck | undefined
   /** All of what was asked for, of a small answer that was read already. */

@@ -4,27 +4,27 @@
  * Nothing is read before somebody asks. `greedy` reads on as fast as the network gives; else a little ahead of the reader. What is
  * destroyed gives back its socket.
  */
-import type { Readable } from 'node:stream'
+import type { ByteSink, ByteStream } from './byte-stream.ts'
 import type { ByteCheck } from './requests.ts'
 
 /** So much is read ahead where nobody wants everything at once. */
 const AHEAD_BYTES = 256 * 1024
 
-export class ResponseChunks {
-  readonly #stream: Readable
+export class ResponseChunks implements ByteSink {
+  readonly #stream: ByteStream
   readonly #check: ByteCheck | undefined
   #chunks: Uint8Array[] = []
   #buffered = 0
   #greedy = false
+  #isPaused = false
   #begun = false
   #ended = false
   #failure: unknown
   #wake: (() => void) | undefined
 
-  constructor(stream: Readable, check?: ByteCheck) {
+  constructor(stream: ByteStream, check?: ByteCheck) {
     this.#stream = stream
     this.#check = check
-    stream.on('error', this.#fail) // also before it is read: nobody else listens
   }
 
   /** True when no more will come, and all that came was taken. */
@@ -47,7 +47,7 @@ export class ResponseChunks {
     const chunk = this.#chunks.shift()
     if (chunk === undefined) return undefined
     this.#buffered -= chunk.byteLength
-    if (!this.#greedy && this.#buffered < AHEAD_BYTES && this.#stream.isPaused()) this.#stream.resume()
+    if (this.#isPaused && this.#buffered < AHEAD_BYTES) this.#resume()
     return chunk
   }
 
@@ -60,13 +60,11 @@ export class ResponseChunks {
   begin(greedy = false): void {
     this.#greedy ||= greedy
     if (this.#begun) {
-      if (greedy && this.#stream.isPaused()) this.#stream.resume()
+      if (greedy && this.#isPaused) this.#resume()
       return
     }
     this.#begun = true
-    this.#stream.on('data', this.#gather)
-    this.#stream.on('end', this.#finish)
-    this.#stream.on('close', this.#close)
+    this.#stream.read(this)
   }
 
   /** No more is wanted. Without a reason, what came so far can still be taken. */
@@ -76,41 +74,43 @@ export class ResponseChunks {
       this.#chunks = []
     }
     this.#end()
-    this.#stream.off('data', this.#gather)
     this.#stream.destroy()
   }
 
-  readonly #gather = (chunk: Uint8Array): void => {
-    this.#check?.update(chunk)
-    this.#chunks.push(chunk)
-    this.#buffered += chunk.byteLength
-    if (!this.#greedy && this.#buffered >= AHEAD_BYTES) this.#stream.pause()
+  data(piece: Uint8Array): void {
+    this.#check?.update(piece)
+    this.#chunks.push(piece)
+    this.#buffered += piece.byteLength
+    if (!this.#greedy && this.#buffered >= AHEAD_BYTES && !this.#isPaused) {
+      this.#isPaused = true
+      this.#stream.pause()
+    }
     this.#wakeUp()
   }
 
   /** All of it came. What differs from what was sent is a failure in place of the end. */
-  readonly #finish = (): void => {
+  end(): void {
     try {
       this.#check?.finish()
       this.#end()
     } catch (error) {
-      this.#fail(error)
+      this.fail(error)
     }
   }
 
-  readonly #end = (): void => {
+  fail(reason: unknown): void {
+    if (!this.#ended) this.#failure ??= reason
+    this.#end()
+  }
+
+  #end(): void {
     this.#ended = true
     this.#wakeUp()
   }
 
-  readonly #fail = (error: unknown): void => {
-    if (!this.#ended) this.#failure ??= error
-    this.#end()
-  }
-
-  /** A stream that closes without having ended was cut. */
-  readonly #close = (): void => {
-    if (!this.#ended) this.#fail(new Error('the connection was closed'))
+  #resume(): void {
+    this.#isPaused = false
+    this.#stream.resume()
   }
 
   #wakeUp(): void {

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { asBuffer } from '../../content.ts'
 import type { CallOptions } from '../../driver.ts'
 import { isStorageError } from '../../errors.ts'
+import { ReadableBytes } from './byte-stream.ts'
 import type { S3Connection } from './client.ts'
 import { isConditional, isUndone } from './conditions.ts'
 import type {
@@ -109,7 +110,7 @@ export class SdkRequests implements S3Requests {
   async get(key: string, { versionId, ifMatch, range, signal }: ReadRequest): Promise<ObjectResponse> {
     const input = { ...this.#at(key), ...this.#encryption.read, VersionId: versionId, IfMatch: unquoted(ifMatch), Range: range }
     const output = await this.#send(({ sdk }) => new sdk.GetObjectCommand(input), signal)
-    const stream = output.Body as unknown as Readable
+    const stream = new ReadableBytes(output.Body as unknown as Readable)
     try {
       return { ...headOf(output), stream }
     } catch (error) {

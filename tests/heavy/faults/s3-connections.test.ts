@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from '@jest/globals'
-import { ETAG, lean, type Script, scriptedStore, until } from '../../unit/s3-lean/scripted-store.ts'
+import { collect } from '../../../src/content.ts'
+import { ETAG, lean, piecesOf, type Script, scriptedStore, until } from '../../unit/s3-lean/scripted-store.ts'
 import { certificate } from '../../unit/s3-presets/tls-recorder.ts'
 
 const facts = { etag: ETAG, 'last-modified': new Date(0).toUTCString() }
@@ -50,7 +51,7 @@ describe.each(['http', 'https'])('over %s', (scheme) => {
         else if (i % 5 === 1) await requests.put('a', body, { signal, ifAbsent: i % 2 === 0 })
         else if (i % 5 === 2) await requests.list({ prefix: '', delimited: false, limit: 9, signal })
         else if (i % 5 === 3) await requests.delete('a', { signal })
-        else for await (const _ of (await requests.get('a', { signal })).stream);
+        else await collect(piecesOf((await requests.get('a', { signal })).stream))
         outcomes['ok'] = (outcomes['ok'] ?? 0) + 1
       } catch (error) {
         const outcome = error === reason ? 'aborted' : String((error as { code?: unknown }).code)

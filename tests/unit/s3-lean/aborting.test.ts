@@ -12,6 +12,7 @@ import {
   lean,
   type Script,
   until,
+  piecesOf,
 } from './scripted-store.ts'
 
 const BYTES = Buffer.from('hello')
@@ -189,7 +190,7 @@ describe('an abort', () => {
     const met = await meeting(({ response }) => response.writeHead(200, { ...facts, 'content-length': '10' }).write('hello'))
     const { stream } = await met.requests.get('a', { signal: met.signal })
     const reading = (async () => {
-      for await (const chunk of stream as AsyncIterable<Buffer>) if (chunk.toString() === 'hello') met.controller.abort(REASON)
+      for await (const chunk of piecesOf(stream)) if (Buffer.from(chunk).toString() === 'hello') met.controller.abort(REASON)
     })()
     expect((await ending(reading)).error).toBe(REASON)
     await until(() => met.connections.open === 0 && met.transport.load.taken === 0)

@@ -9,7 +9,7 @@ import { describe, expect, it } from '@jest/globals'
 import { collect } from '../../../src/content.ts'
 import { listenAnywhere } from '../../support/forwarding.ts'
 import { certificate } from '../s3-presets/tls-recorder.ts'
-import { answerError, answerWell, closedAfterEach, ending, ETAG, lean, meetings, scriptedStore, until } from './scripted-store.ts'
+import { answerError, answerWell, closedAfterEach, ending, ETAG, lean, meetings, scriptedStore, until, piecesOf } from './scripted-store.ts'
 
 const BYTES = Buffer.from('hello')
 const facts = { etag: ETAG, 'last-modified': new Date(0).toUTCString() }
@@ -39,7 +39,7 @@ describe('connections', () => {
     for (let i = 0; i < 3; i++) {
       await requests.put('a', BYTES, {})
       await requests.head('a', {})
-      await collect((await requests.get('a', {})).stream)
+      await collect(piecesOf((await requests.get('a', {})).stream))
       await requests.list({ prefix: '', delimited: false, limit: 9 })
       await requests.delete('a', {})
     }
@@ -218,7 +218,7 @@ describe('answers of other kinds', () => {
     })
     const { requests } = lean({ endpoint: store.origin, retries: 0 })
     expect((await requests.head('a', {})).contentLength).toBe(5)
-    expect(Buffer.from(await collect((await requests.get('a', {})).stream)).toString()).toBe('hello')
+    expect(Buffer.from(await collect(piecesOf((await requests.get('a', {})).stream))).toString()).toBe('hello')
     expect((await requests.list({ prefix: '', delimited: false, limit: 9 })).truncated).toBe(false)
     expect(store.connections).toBe(3)
   })
@@ -247,9 +247,9 @@ describe('answers of other kinds', () => {
       socket.write(`HTTP/1.1 200 OK\r\n${HEAD}Content-Length: 5\r\n\r\nhello${extra}`)
     })
     const { requests } = lean({ endpoint: store.origin })
-    const { outcome } = await ending(requests.get('first', {}).then(({ stream }) => collect(stream)))
+    const { outcome } = await ending(requests.get('first', {}).then(({ stream }) => collect(piecesOf(stream))))
     expect(outcome).toMatch(/^(ok|HPE_\w+)$/)
-    expect(Buffer.from(await collect((await requests.get('second', {})).stream)).toString()).toBe('hello')
+    expect(Buffer.from(await collect(piecesOf((await requests.get('second', {})).stream))).toString()).toBe('hello')
     requests.close()
   })
 

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { collect } from '../../../src/content.ts'
 import { answerFailure } from '../../../src/drivers/s3/lean/failure.ts'
 import { originOf } from '../../../src/drivers/s3/lean/origin.ts'
 import { redirectOf, temporaryRedirectOf } from '../../../src/drivers/s3/lean/repairs.ts'
@@ -16,6 +17,7 @@ import {
   type Lean,
   type Script,
   scriptedStore,
+  piecesOf,
 } from './scripted-store.ts'
 
 const BYTES = Buffer.from('hello')
@@ -154,7 +156,7 @@ describe('a bucket in another region', () => {
     const { requests, asked } = await amazon(inNorth(refusal), { retries: 0 })
     await requests.put('a', BYTES, { ifAbsent: true })
     const { stream } = await requests.get('a', {})
-    stream.resume()
+    await collect(piecesOf(stream))
     await requests.list({ prefix: '', delimited: true, limit: 9 })
     const [west, north] = ['bucket.s3.eu-west-1.amazonaws.com', 'bucket.s3.eu-north-1.amazonaws.com']
     expect(hostsOf(asked)).toEqual([west, north, north, north])

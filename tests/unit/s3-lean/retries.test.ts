@@ -2,7 +2,19 @@ import { createServer, type Socket } from 'node:net'
 import { describe, expect, it } from '@jest/globals'
 import { RetryBudget, retryAfterOf, waitOf } from '../../../src/drivers/s3/lean/backoff.ts'
 import { listenAnywhere } from '../../support/forwarding.ts'
-import { answerError, answerWell, closedAfterEach, ending, ETAG, lean, type Lean, meetings, type Script } from './scripted-store.ts'
+import { collect } from '../../../src/content.ts'
+import {
+  answerError,
+  answerWell,
+  closedAfterEach,
+  ending,
+  ETAG,
+  lean,
+  type Lean,
+  meetings,
+  type Script,
+  piecesOf,
+} from './scripted-store.ts'
 
 const BYTES = Buffer.from('hello')
 const closing = closedAfterEach()
@@ -276,7 +288,7 @@ describe('a connection that the store closes when a request comes', () => {
 
   it.each([
     ['HEAD', (requests: Lean['requests']) => requests.head('a', {})],
-    ['GET', (requests: Lean['requests']) => requests.get('a', {}).then(({ stream }) => stream.resume())],
+    ['GET', (requests: Lean['requests']) => requests.get('a', {}).then(({ stream }) => collect(piecesOf(stream)))],
     ['PUT', (requests: Lean['requests']) => requests.put('a', BYTES, {})],
     ['DELETE', (requests: Lean['requests']) => requests.delete('a', {})],
   ])('%s goes on by another, without a retry', async (method, ask) => {

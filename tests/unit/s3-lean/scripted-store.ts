@@ -14,7 +14,9 @@ import { Credentials } from '../../../src/drivers/s3/lean/credentials.ts'
 import { LeanRequests } from '../../../src/drivers/s3/lean/lean-requests.ts'
 import { addressOf } from '../../../src/drivers/s3/lean/origin.ts'
 import { Transport } from '../../../src/drivers/s3/lean/transport.ts'
+import type { ByteStream } from '../../../src/drivers/s3/byte-stream.ts'
 import type { S3Requests } from '../../../src/drivers/s3/requests.ts'
+import { ResponseChunks } from '../../../src/drivers/s3/response-chunks.ts'
 import { type S3DriverOptions, type S3Settings, settingsOf } from '../../../src/drivers/s3/settings.ts'
 import { type Connections, countConnections, listenAnywhere } from '../../support/forwarding.ts'
 
@@ -168,6 +170,22 @@ export function answerError({ response, method }: Asked, status: number, code?: 
 export function errorXml(code: string, { region, message = 'as the test wants it' }: ErrorOptions = {}): string {
   const where = region === undefined ? '' : `<Region>${region}</Region>`
   return `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${message}</Message>${where}<RequestId>R1</RequestId></Error>`
+}
+
+/** What comes of an answer, with a pause wherever the caller makes one. */
+export async function* piecesOf(stream: ByteStream): AsyncGenerator<Uint8Array> {
+  const chunks = new ResponseChunks(stream)
+  try {
+    while (!chunks.drained) {
+      await chunks.wait()
+      const piece = chunks.take()
+      if (piece !== undefined) yield piece
+    }
+    // oxlint-disable-next-line only-throw-error -- what the transport says of it
+    if (chunks.failure !== undefined) throw chunks.failure
+  } finally {
+    chunks.destroy()
+  }
 }
 
 /** Until a claim holds; one that never does fails its test by the limit of time. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
 import { Agent } from 'node:http'
 import { collect } from '../../../src/content.ts'
+import type { ByteStream } from '../../../src/drivers/s3/byte-stream.ts'
 import { Disk } from '../../../src/disk.ts'
 import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
 import { listenAnywhere } from '../../support/forwarding.ts'
@@ -19,6 +20,7 @@ import {
   scriptedStore,
   type ScriptedStore,
   until,
+  piecesOf,
 } from './scripted-store.ts'
 
 const MS = 200
@@ -169,7 +171,7 @@ describe('a store that is silent', () => {
 describe('a reader that takes his time', () => {
   const content = Buffer.alloc(4_000_000, 'abc')
 
-  async function download(script: Script): Promise<ScriptedStore & { readonly stream: NodeJS.ReadableStream }> {
+  async function download(script: Script): Promise<ScriptedStore & { readonly stream: ByteStream }> {
     const met = await meeting(script)
     const { stream } = await met.requests.get('a', {})
     return { ...met, stream }
@@ -180,8 +182,8 @@ describe('a reader that takes his time', () => {
   it('loses nothing', async () => {
     const { stream, asked } = await download(({ response }) => response.writeHead(200, facts).end(content))
     await sleep(MS * 2)
-    const chunks: Buffer[] = []
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const chunks: Uint8Array[] = []
+    for await (const chunk of piecesOf(stream)) {
       if (chunks.length === 3) await sleep(MS * 2)
       chunks.push(chunk)
     }
@@ -192,7 +194,7 @@ describe('a reader that takes his time', () => {
   it('is told when the store has gone silent meanwhile', async () => {
     const { stream, connections } = await download(({ response }) => response.writeHead(200, facts).write(content.subarray(0, 3_000_000)))
     await sleep(MS)
-    const { error } = await ending(collect(stream as AsyncIterable<Buffer>))
+    const { error } = await ending(collect(piecesOf(stream)))
     expect(error).toMatchObject({ code: 'TimeoutError' })
     await until(() => connections.open === 0)
   })

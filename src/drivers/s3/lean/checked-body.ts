@@ -2,12 +2,12 @@
  * What came, compared with the checksum that the store sent along. What differs is an IntegrityError in place of the end: whoever reads
  * never takes a changed file for whole.
  */
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { createDigest, type Digest } from '../../../digest.ts'
 import { IntegrityError } from '../../../errors.ts'
 import type { ByteCheck } from '../requests.ts'
+import type { Answer } from './answer.ts'
 import { crc64nvme } from './crc64nvme.ts'
-import { connectionFailure } from './failure.ts'
 
 /** By their names in headers, the quickest first: an answer may have several. */
 const CHECKSUMS = ['crc32', 'sha1', 'sha256', 'crc32c', 'crc64nvme'] as const
@@ -18,26 +18,28 @@ function digestOf(algorithm: Checksum): Digest {
 }
 
 /** Everything at once, in one buffer that is made once. @throws IntegrityError; Failure when it is cut */
-export function wholeBody(answer: IncomingMessage, length: number): Promise<Buffer> {
+export function wholeBody(answer: Answer, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(length)
   return new Promise((resolve, reject) => {
     let filled = 0
-    answer.on('data', (chunk: Uint8Array) => {
-      buffer.set(chunk, filled)
-      filled += chunk.byteLength
+    answer.read({
+      borrows: true,
+      data: (piece) => {
+        buffer.set(piece, filled)
+        filled += piece.byteLength
+      },
+      end: () => {
+        const check = checkOf(answer)
+        try {
+          check?.update(buffer)
+          check?.finish()
+          resolve(buffer)
+        } catch (error) {
+          reject(error)
+        }
+      },
+      fail: reject,
     })
-    answer.on('end', () => {
-      const check = checkOf(answer)
-      try {
-        check?.update(buffer)
-        check?.finish()
-        resolve(buffer)
-      } catch (error) {
-        reject(error)
-      }
-    })
-    answer.on('error', reject)
-    answer.on('close', () => reject(connectionFailure({ code: 'ECONNRESET' }, { isSent: true })))
   })
 }
 
@@ -46,13 +48,13 @@ function mismatch(): IntegrityError {
 }
 
 /** Of a part of a file there is none: what may be sent along is the whole file's. */
-function algorithmOf({ statusCode, headers }: IncomingMessage): Checksum | undefined {
-  if (statusCode === 206) return undefined
+function algorithmOf({ status, headers }: Answer): Checksum | undefined {
+  if (status === 206) return undefined
   return CHECKSUMS.find((name) => wholeChecksum(headers, name) !== undefined)
 }
 
 /** What the answer's bytes are to be compared with; nothing for a multipart upload that has only a checksum of checksums, say. */
-export function checkOf(answer: IncomingMessage): ByteCheck | undefined {
+export function checkOf(answer: Answer): ByteCheck | undefined {
   const algorithm = algorithmOf(answer)
   if (algorithm === undefined) return undefined
   const digest = digestOf(algorithm)

@@ -1,26 +1,26 @@
 /**
- * One HTTP exchange: a request whose body is bytes, and the head of its answer.
+ * One HTTP exchange: a request whose body is bytes, and its answer.
  *
  *   connecting ──connectTimeoutMs──▶ sent ──socketTimeoutMs of silence──▶ answered ──socketTimeoutMs of silence──▶ closed
  *
  * An abort ends it at every stage, with the signal's reason; `closed` is called once, when its connection is free again or gone.
  * A reader that takes his time is not the store's silence. An answer that comes before the whole body was sent ends the sending.
  */
-import type { Agent, ClientRequest, IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
-import { nodeHttp, nodeHttps } from '../../../builtins.ts'
-import { asBuffer } from '../../../content.ts'
+import { InvalidArgumentError } from '../../../errors.ts'
+import { type Answer, ArrivingAnswer, type Source } from './answer.ts'
+import type { AnswerHead } from './answer-parser.ts'
+import type { Connection, Occupant } from './connection.ts'
+import type { Connections } from './connections.ts'
+import { connectionFailure, isFailure, timeoutFailure } from './failure.ts'
+import type { Headers } from './object-headers.ts'
 import type { Origin } from './origin.ts'
-import { connectionFailure, timeoutFailure } from './failure.ts'
 
 export interface Exchanged {
   readonly origin: Origin
   readonly method: string
   /** With the query, percent-encoded. */
   readonly target: string
-  /** Names and values in turn. */
-  readonly headers: readonly string[]
+  readonly headers: Headers
   readonly body: Uint8Array | undefined
   /** The body waits for the store's `100 Continue`, or a second. */
   readonly expectsContinue: boolean
@@ -28,110 +28,147 @@ export interface Exchanged {
 }
 
 export interface ExchangeSettings {
-  readonly agent: Agent
   readonly connectTimeoutMs: number
   readonly socketTimeoutMs: number
 }
 
-/** RFC 9110, 10.1.1: a client does not wait for ever; many servers never say it. At most half of the silence that is allowed. */
-const CONTINUE_MS = 1_000
+export interface Exchanging {
+  /** @returns the answer, whatever its status, to be read or destroyed @throws Failure; the signal's reason */
+  send(): Promise<Answer>
+}
 
-export class Exchange {
+/** RFC 9110, 10.1.1: a client does not wait for ever; many servers never say it. At most half of the silence that is allowed. */
+export const CONTINUE_MS = 1_000
+
+export class Exchange implements Exchanging, Occupant, Source {
   readonly #exchanged: Exchanged
   readonly #settings: ExchangeSettings
+  readonly #connections: Connections
   readonly #closed: () => void
-  readonly #call: ClientRequest
-  #answer: IncomingMessage | undefined
-  #resolve: (answer: IncomingMessage) => void = () => undefined
-  #reject: (reason: unknown) => void = () => undefined
+  readonly #head: string
+  #connection: Connection | undefined
+  #answer: ArrivingAnswer | undefined
+  #resolve: (answer: Answer) => void = ignore
+  #reject: (reason: unknown) => void = ignore
   #isSent = false
   #isClosed = false
-  /** When it was last silent. */
-  #isUnread = false
+  #isKept = false
+  /** Since the store was last heard of. */
+  #wasUnread = false
   #owesBody: boolean
   #timer: NodeJS.Timeout | undefined
 
-  /** @param closed called once when the connection is free again, or gone */
-  constructor(exchanged: Exchanged, settings: ExchangeSettings, closed: () => void) {
+  /** @throws InvalidArgumentError for a header that HTTP cannot carry */
+  constructor(exchanged: Exchanged, settings: ExchangeSettings, connections: Connections, closed: () => void) {
     this.#exchanged = exchanged
     this.#settings = settings
+    this.#connections = connections
     this.#closed = closed
-    const { origin, method, target, headers, body } = exchanged
-    const { request } = origin.isSecure ? nodeHttps() : nodeHttp()
-    this.#call = request({
-      agent: settings.agent,
-      host: origin.hostname,
-      port: origin.port,
-      method,
-      path: target,
-      headers,
-      timeout: settings.socketTimeoutMs,
-    })
-    this.#owesBody = body !== undefined && body.byteLength > 0
+    this.#head = headOf(exchanged)
+    this.#owesBody = exchanged.body !== undefined && exchanged.body.byteLength > 0
   }
 
-  /** Sends it. @returns the answer, whatever its status, to be read or destroyed @throws Failure; the signal's reason */
-  send(): Promise<IncomingMessage> {
-    const call = this.#call
-    const { signal, expectsContinue } = this.#exchanged
-    call.on('socket', this.#connect)
-    call.on('error', this.#fail)
-    call.on('response', this.#receive)
-    call.on('close', this.#close)
-    signal?.addEventListener('abort', this.#abort, { once: true })
-    if (expectsContinue && this.#owesBody) call.on('continue', this.#sendBody)
-    else this.#sendBody()
-    const ms = this.#settings.socketTimeoutMs
-    this.#timer = setTimeout(() => this.#give(timeoutFailure('waiting for a connection of the agent', ms, false)), ms)
+  send(): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
+      try {
+        this.#begin()
+      } catch (error) {
+        this.#hangUp()
+        reject(error)
+      }
     })
   }
 
-  readonly #sendBody = (): void => {
-    clearTimeout(this.#timer)
-    const { body } = this.#exchanged
-    if (this.#owesBody && body !== undefined) this.#call.end(asBuffer(body))
-    else if (!this.#call.writableEnded) this.#call.end()
-    this.#owesBody = false
-  }
-
-  readonly #connect = (): void => {
-    const { socket } = this.#call
-    if (socket === null || this.#isClosed) return
-    clearTimeout(this.#timer)
-    socket.on('timeout', this.#silence) // Node tells of the first silence alone
-    // While it was idle it may have had the time that the server said in Keep-Alive, which Node leaves on it.
-    if (socket.timeout !== this.#settings.socketTimeoutMs) socket.setTimeout(this.#settings.socketTimeoutMs)
-    if (!isConnecting(socket)) {
-      this.#connected()
+  #begin(): void {
+    const { origin, method, signal } = this.#exchanged
+    const connection = this.#connections.take(origin)
+    this.#connection = connection
+    connection.occupy(this, method === 'HEAD')
+    signal?.addEventListener('abort', this.#abort, { once: true })
+    if (connection.isOpen) {
+      this.connected()
       return
     }
     const ms = this.#settings.connectTimeoutMs
     this.#timer = setTimeout(() => this.#give(timeoutFailure('connecting', ms, false)), ms)
-    socket.once(this.#exchanged.origin.isSecure ? 'secureConnect' : 'connect', this.#connected)
   }
 
-  readonly #connected = (): void => {
+  connected(): void {
     clearTimeout(this.#timer)
     this.#isSent = true
-    if (this.#owesBody) this.#timer = setTimeout(this.#sendBody, Math.min(CONTINUE_MS, this.#settings.socketTimeoutMs / 2))
+    const { body, expectsContinue } = this.#exchanged
+    if (this.#owesBody && expectsContinue) {
+      this.#connection?.write(this.#head, undefined)
+      this.#timer = setTimeout(this.#sendBody, Math.min(CONTINUE_MS, this.#settings.socketTimeoutMs / 2))
+      return
+    }
+    this.#connection?.write(this.#head, this.#owesBody ? body : undefined)
+    this.#owesBody = false
+  }
+
+  continued(): void {
+    this.#sendBody()
+  }
+
+  answered(head: AnswerHead): void {
+    clearTimeout(this.#timer)
+    this.#isKept = head.isKept
+    const answer = new ArrivingAnswer(head, this)
+    this.#answer = answer
+    this.#resolve(answer)
+  }
+
+  data(piece: Uint8Array): void {
+    this.#wasUnread = false
+    this.#answer?.push(piece)
+  }
+
+  ended(): void {
+    const answer = this.#answer
+    this.#rest()
+    answer?.finish('whole')
+  }
+
+  broken(error: unknown): void {
+    const { isReused = false, hasBegun = false } = this.#connection ?? {}
+    const isSent = this.#mayBeDone
+    const failure = isFailure(error) ? error : connectionFailure(error ?? {}, { isSent, isStale: isReused && !hasBegun })
+    this.#close()
+    this.#tell(failure)
   }
 
   /** Of a connection that is silent because its answer is not read, silence is no fault; nor is it when the reader has just come back. */
-  readonly #silence = (): void => {
-    const ms = this.#settings.socketTimeoutMs
-    const wasUnread = this.#isUnread
-    this.#isUnread = this.#answer !== undefined && isUnread(this.#answer)
-    if (wasUnread || this.#isUnread) this.#call.socket?.setTimeout(ms)
-    else this.#give(timeoutFailure('waiting for the store', ms, this.#mayBeDone))
+  silent(): void {
+    const isUnread = this.#answer?.isUnread === true
+    if (isUnread || this.#wasUnread) {
+      this.#wasUnread = isUnread
+      this.#connection?.awaitSilence()
+    } else this.#give(timeoutFailure('waiting for the store', this.#settings.socketTimeoutMs, this.#mayBeDone))
   }
 
-  readonly #abort = (): void => this.#give(this.#exchanged.signal?.reason)
+  pause(): void {
+    if (!this.#isClosed) this.#connection?.pause()
+  }
 
-  readonly #fail = (error: NodeJS.ErrnoException): void => {
-    this.#give(connectionFailure(error, { isSent: this.#mayBeDone, isStale: this.#answer === undefined && this.#call.reusedSocket }))
+  resume(): void {
+    if (!this.#isClosed && this.#connection?.resume() === true) this.#wasUnread = true
+  }
+
+  drop(): void {
+    this.#give(undefined)
+  }
+
+  keep(piece: Uint8Array): Uint8Array {
+    return (this.#connection as Connection).keep(piece)
+  }
+
+  readonly #sendBody = (): void => {
+    clearTimeout(this.#timer)
+    if (!this.#owesBody) return
+    this.#owesBody = false
+    this.#connection?.write('', this.#exchanged.body)
   }
 
   /** The store has all that it takes to begin. */
@@ -139,54 +176,71 @@ export class Exchange {
     return this.#isSent && !this.#owesBody
   }
 
-  readonly #receive = (answer: IncomingMessage): void => {
-    this.#answer = answer
-    answer.on('error', ignore) // met by whoever reads it; nobody may be
-    if (this.#owesBody || !this.#call.writableFinished) this.#endEarly(answer)
-    this.#resolve(answer)
-  }
-
   /**
-   * What was announced and not sent cannot be left out: the connection is of no more use once the answer was read. Of a body that has
+   * The answer is whole. What was announced and not sent cannot be left out: then the connection is of no more use. Of a body that has
    * arrived, the word of the socket may come after the store's.
    */
-  #endEarly(answer: IncomingMessage): void {
-    clearTimeout(this.#timer)
-    const hangUp = (): void => {
-      if (!this.#call.writableFinished) this.#call.destroy()
-    }
-    answer.once('end', () => {
-      if (this.#owesBody) hangUp()
-      else if ((answer.statusCode ?? 0) >= 300) setImmediate(hangUp)
-    })
+  #rest(): void {
+    const connection = this.#connection as Connection
+    if (!this.#isKept || this.#owesBody) this.#hangUp()
+    else if (connection.isSent) this.#release()
+    else if ((this.#answer?.status ?? 0) < 300) connection.whenSent(() => this.#release())
+    else setImmediate(() => (connection.isSent ? this.#release() : this.#hangUp()))
   }
 
-  readonly #close = (): void => {
+  #release(): void {
+    if (this.#isClosed) return
+    const keepAlive = this.#answer?.headers['keep-alive']
+    this.#connections.give(this.#connection as Connection, this.#exchanged.origin, textOf(keepAlive))
+    this.#close()
+  }
+
+  #hangUp(): void {
+    if (this.#isClosed) return
+    this.#connection?.destroy()
+    this.#close()
+  }
+
+  readonly #abort = (): void => this.#give(this.#exchanged.signal?.reason)
+
+  /** Ends it: for whoever waits for an answer, or whoever reads it. */
+  #give(reason: unknown): void {
+    if (this.#isClosed) return
+    this.#hangUp()
+    this.#tell(reason)
+  }
+
+  #tell(failure: unknown): void {
+    if (this.#answer === undefined) this.#reject(failure)
+    else this.#answer.finish({ failure })
+  }
+
+  #close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
     clearTimeout(this.#timer)
-    this.#call.socket?.off('timeout', this.#silence)
-    if (this.#answer === undefined) this.#reject(connectionFailure({}, { isSent: this.#mayBeDone }))
     this.#exchanged.signal?.removeEventListener('abort', this.#abort)
     this.#closed()
   }
+}
 
-  /** Ends it: before there is an answer for whoever waits for one, afterwards for whoever reads it. */
-  #give(reason: unknown): void {
-    if (this.#answer === undefined) this.#reject(reason)
-    else this.#answer.destroy(reason as Error)
-    this.#call.destroy()
-    if (this.#call.socket === null) this.#close() // The agent may never come to give it one.
+/** What no value of a header and no target may have in it: it would end the line, or not arrive. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
+const UNFIT = /[^\t\x20-\x7e\x80-\xff]/
+
+function headOf({ method, target, headers }: Exchanged): string {
+  let head = `${method} ${target} HTTP/1.1\r\n`
+  for (const name in headers) {
+    const value = headers[name] as string
+    if (UNFIT.test(value)) throw new InvalidArgumentError(`the header "${name}" has a character that HTTP cannot carry`)
+    head += `${name}: ${value}\r\n`
   }
+  if (!/^\/[\x21-\x7e]*$/.test(target)) throw new InvalidArgumentError('the address has a character that HTTP cannot carry')
+  return `${head}\r\n`
 }
 
-/** Something is there that nobody takes, or nobody wants anything. An iterator that waits looks paused as well. */
-function isUnread(answer: IncomingMessage): boolean {
-  return answer.readableLength > 0 || (answer.isPaused() && answer.listenerCount('readable') === 0)
-}
-
-function isConnecting(socket: Socket): boolean {
-  return socket.connecting || (socket as TLSSocket & { readonly secureConnecting?: boolean }).secureConnecting === true
+function textOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value
 }
 
 const ignore = (): void => undefined

@@ -8,18 +8,18 @@
  * Bodies are bytes in memory, so every request can be repeated, and is when it failed for a reason that passes. One with a condition is
  * repeated only when nothing can have been written: its repetition would meet what the first one wrote, and call that lost.
  */
-import type { Agent, IncomingMessage } from 'node:http'
 import { abortable } from '../../../abortable.ts'
-import { nodeHttp, nodeHttps } from '../../../builtins.ts'
 import { type StorageError, UnavailableError } from '../../../errors.ts'
 import { isUndone } from '../conditions.ts'
 import { translated } from '../s3-errors.ts'
 import type { S3Settings } from '../settings.ts'
+import { AgentConnections } from './agent-exchange.ts'
+import type { Answer } from './answer.ts'
 import { Pauses, RetryBudget, retryAfterOf, waitOf } from './backoff.ts'
+import { type Carrier, Connections } from './connections.ts'
 import type { Credentials } from './credentials.ts'
-import { Exchange } from './exchange.ts'
+import type { Exchanging } from './exchange.ts'
 import { type Failure, hushed, isFailure, isTimeout } from './failure.ts'
-import { closeFree, Idleness } from './idleness.ts'
 import type { Headers } from './object-headers.ts'
 import { type Address, type Origin, originOf } from './origin.ts'
 import { asFailure, failureOf } from './read-answer.ts'
@@ -42,7 +42,7 @@ export interface LeanRequest {
 }
 
 /** Takes what it wants of an answer; the rest is read and dropped, or the answer destroyed. */
-export type ReadAnswer<Answer> = (answer: IncomingMessage) => Answer | Promise<Answer>
+export type ReadAnswer<Result> = (answer: Answer) => Result | Promise<Result>
 
 export interface TransportParts {
   readonly settings: S3Settings
@@ -54,8 +54,6 @@ export interface TransportParts {
   readonly random?: (() => number) | undefined
 }
 
-/** Stores close connections that are idle; ours close first, so that a request seldom meets that moment. */
-const IDLE_MS = 15_000
 /** A connection that was idle for longer may be closed already: what must not arrive twice waits for the store's word, or takes another. */
 const FRESH_MS = 1_000
 /** Worth a round trip before it is sent in vain. */
@@ -86,12 +84,11 @@ export class Transport {
   readonly #slots: Slots
   readonly #budget = new RetryBudget()
   readonly #pauses = new Pauses()
-  #agent: Agent | undefined
+  readonly #carrier: Carrier
   #origin: Origin | undefined
   #finding: Promise<Origin> | undefined
   /** What the store's clock is ahead of ours. */
   #skewMs = 0
-  readonly #idleness: Idleness
   #hasAnswered = false
   readonly #isLambda = process.env['AWS_LAMBDA_FUNCTION_NAME'] !== undefined
   /** How often it was closed. */
@@ -103,7 +100,7 @@ export class Transport {
     this.#address = address
     this.#now = now
     this.#random = random
-    this.#idleness = new Idleness(now)
+    this.#carrier = settings.agent === undefined ? new Connections(settings, now) : new AgentConnections(settings.agent, settings)
     this.#slots = new Slots(settings.maxSockets, settings.socketTimeoutMs)
   }
 
@@ -113,16 +110,16 @@ export class Transport {
   }
 
   /** @throws StorageError without a place; the signal's reason */
-  async send<Answer>(request: LeanRequest, read: ReadAnswer<Answer>): Promise<Answer> {
+  async send<Result>(request: LeanRequest, read: ReadAnswer<Result>): Promise<Result> {
     request.signal?.throwIfAborted()
     const payloadHash = payloadOf(request, this.#settings)
     const journey: Journey = { request, payloadHash, era: this.#era, repairs: 0, detour: undefined, tried: undefined, isBlunt: false }
     let failedBefore: Failure | undefined
     for (let attempt = 1; ; attempt++) {
       try {
-        const answer = await this.#attempt(journey, read)
+        const result = await this.#attempt(journey, read)
         this.#budget.refill(failedBefore && isTimeout(failedBefore))
-        return answer
+        return result
       } catch (error) {
         failedBefore = await this.#afterFailure(error, journey, attempt)
       }
@@ -133,11 +130,10 @@ export class Transport {
   close(): void {
     this.#era++
     this.#pauses.end()
-    if (this.#settings.agent === undefined) this.#agent?.destroy()
-    this.#agent = undefined
+    this.#carrier.close()
   }
 
-  async #attempt<Answer>(journey: Journey, read: ReadAnswer<Answer>): Promise<Answer> {
+  async #attempt<Result>(journey: Journey, read: ReadAnswer<Result>): Promise<Result> {
     const { signal } = journey.request
     const origin = journey.detour ?? this.#origin ?? (await abortable(this.#find(), signal))
     const given = this.#credentials.get(signal)
@@ -147,8 +143,7 @@ export class Transport {
     journey.tried = { origin, identity, skewMs: this.#skewMs }
     const answer = await this.#exchange(journey, journey.tried).send()
     this.#hasAnswered = true
-    const status = answer.statusCode as number
-    if (status >= 200 && status < 300) {
+    if (answer.status >= 200 && answer.status < 300) {
       const result = await read(answer)
       signal?.throwIfAborted()
       return result
@@ -158,7 +153,7 @@ export class Transport {
   }
 
   /** Gives back the slot when its connection is free, or at once where there is none. */
-  #exchange({ request, payloadHash, era, isBlunt }: Journey, { origin, identity, skewMs }: Tried): Exchange {
+  #exchange({ request, payloadHash, era, isBlunt }: Journey, { origin, identity, skewMs }: Tried): Exchanging {
     const { method, headers, query, body } = request
     const release = (): void => this.#slots.give()
     try {
@@ -170,18 +165,15 @@ export class Transport {
       if (this.#isLambda) trace(headers)
       // Node would send "no body" in chunks, which stores refuse.
       if (body !== undefined || method === 'PUT' || method === 'POST') headers['content-length'] = String(body?.byteLength ?? 0)
-      const agent = this.#agentFor(origin)
-      const mayBeStale = request.isConditional === true && this.#idleness.of(agent) > FRESH_MS
+      const mayBeStale = request.isConditional === true && this.#carrier.idleMs(origin) > FRESH_MS
       const expectsContinue = !isBlunt && this.#expectsContinue(request, mayBeStale)
-      if (mayBeStale && !expectsContinue && this.#settings.agent === undefined) closeFree(agent)
+      if (mayBeStale && !expectsContinue) this.#carrier.closeIdle()
       if (expectsContinue) headers['expect'] = '100-continue'
       else if (headers['expect'] !== undefined) delete headers['expect']
       const now = this.#now() + skewMs
       sign({ method, path, query, headers, payloadHash: payloadHash(origin.isSecure), identity, region: origin.region, now })
       const target = query === '' ? path : `${path}?${query}`
-      const exchanged = { origin, method, target, headers: flat(headers), body, expectsContinue, signal: request.signal }
-      const { connectTimeoutMs, socketTimeoutMs } = this.#settings
-      return new Exchange(exchanged, { agent, connectTimeoutMs, socketTimeoutMs }, release)
+      return this.#carrier.exchange({ origin, method, target, headers, body, expectsContinue, signal: request.signal }, release)
     } catch (error) {
       release()
       throw error
@@ -214,7 +206,7 @@ export class Transport {
     if (tried === undefined || repairs === MAX_REPAIRS) return false
     if (failure.isStale) {
       // After two of them the others are probably no better.
-      if (repairs > 0 && this.#agent !== undefined && this.#settings.agent === undefined) closeFree(this.#agent)
+      if (repairs > 0) this.#carrier.closeIdle()
       return request.isConditional !== true || !failure.isSent
     }
     if (failure.$metadata.httpStatusCode === 417 && !journey.isBlunt) return (journey.isBlunt = true)
@@ -268,17 +260,6 @@ export class Transport {
       .finally(() => (this.#finding = undefined))
     return this.#finding
   }
-
-  #agentFor({ isSecure }: Origin): Agent {
-    this.#agent ??= this.#settings.agent ?? this.#makeAgent(isSecure)
-    return this.#agent
-  }
-
-  #makeAgent(isSecure: boolean): Agent {
-    const { maxSockets, tls } = this.#settings
-    const options = { keepAlive: true, maxSockets, maxFreeSockets: maxSockets, timeout: IDLE_MS, scheduling: 'lifo' } as const
-    return this.#idleness.watch(isSecure ? new (nodeHttps().Agent)({ ...tls, ...options }) : new (nodeHttp().Agent)(options))
-  }
 }
 
 function closed(): UnavailableError {
@@ -296,10 +277,4 @@ function payloadOf({ body }: LeanRequest, { signPayload }: S3Settings): (isSecur
 function trace(headers: Headers): void {
   const id = process.env['_X_AMZN_TRACE_ID']
   if (id !== undefined) headers['x-amzn-trace-id'] = id
-}
-
-function flat(headers: Headers): string[] {
-  const list: string[] = []
-  for (const name in headers) list.push(name, headers[name] as string)
-  return list
 }

@@ -1,0 +1,210 @@
+/**
+ * Requests over connections that an agent of the user makes, through a proxy say: by `node:http`, for which agents are made. As an
+ * exchange over a connection of ours (exchange.ts) in all that can be seen from outside.
+ */
+import type { Agent, ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { nodeHttp, nodeHttps } from '../../../builtins.ts'
+import { asBuffer } from '../../../content.ts'
+import { ReadableBytes } from '../byte-stream.ts'
+import type { Answer } from './answer.ts'
+import type { Carrier } from './connections.ts'
+import { CONTINUE_MS, type Exchanged, type Exchanging, type ExchangeSettings } from './exchange.ts'
+import { connectionFailure, timeoutFailure } from './failure.ts'
+import type { Headers } from './object-headers.ts'
+
+export class AgentConnections implements Carrier {
+  readonly #agent: Agent
+  readonly #settings: ExchangeSettings
+
+  constructor(agent: Agent, settings: ExchangeSettings) {
+    this.#agent = agent
+    this.#settings = settings
+  }
+
+  exchange(exchanged: Exchanged, closed: () => void): Exchanging {
+    return new AgentExchange(exchanged, { ...this.#settings, agent: this.#agent }, closed)
+  }
+
+  /** Nobody tells for how long one was idle. */
+  idleMs(): number {
+    for (const name in this.#agent.freeSockets) return Number.POSITIVE_INFINITY
+    return 0
+  }
+
+  closeIdle(): void {}
+
+  close(): void {}
+}
+
+interface AgentSettings extends ExchangeSettings {
+  readonly agent: Agent
+}
+
+class MessageAnswer extends ReadableBytes implements Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+
+  constructor(message: IncomingMessage) {
+    super(message)
+    this.status = message.statusCode ?? 0
+    this.headers = message.headers
+  }
+}
+
+class AgentExchange implements Exchanging {
+  readonly #exchanged: Exchanged
+  readonly #settings: AgentSettings
+  readonly #closed: () => void
+  readonly #call: ClientRequest
+  #answer: IncomingMessage | undefined
+  #resolve: (answer: Answer) => void = () => undefined
+  #reject: (reason: unknown) => void = () => undefined
+  #isSent = false
+  #isClosed = false
+  /** When it was last silent. */
+  #isUnread = false
+  #owesBody: boolean
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(exchanged: Exchanged, settings: AgentSettings, closed: () => void) {
+    this.#exchanged = exchanged
+    this.#settings = settings
+    this.#closed = closed
+    const { origin, method, target, headers, body } = exchanged
+    const { request } = origin.isSecure ? nodeHttps() : nodeHttp()
+    this.#call = request({
+      agent: settings.agent,
+      host: origin.hostname,
+      port: origin.port,
+      method,
+      path: target,
+      headers: flat(headers),
+      timeout: settings.socketTimeoutMs,
+    })
+    this.#owesBody = body !== undefined && body.byteLength > 0
+  }
+
+  send(): Promise<Answer> {
+    const call = this.#call
+    const { signal, expectsContinue } = this.#exchanged
+    call.on('socket', this.#connect)
+    call.on('error', this.#fail)
+    call.on('response', this.#receive)
+    call.on('close', this.#close)
+    signal?.addEventListener('abort', this.#abort, { once: true })
+    if (expectsContinue && this.#owesBody) call.on('continue', this.#sendBody)
+    else this.#sendBody()
+    const ms = this.#settings.socketTimeoutMs
+    this.#timer = setTimeout(() => this.#give(timeoutFailure('waiting for a connection of the agent', ms, false)), ms)
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  readonly #sendBody = (): void => {
+    clearTimeout(this.#timer)
+    const { body } = this.#exchanged
+    if (this.#owesBody && body !== undefined) this.#call.end(asBuffer(body))
+    else if (!this.#call.writableEnded) this.#call.end()
+    this.#owesBody = false
+  }
+
+  readonly #connect = (): void => {
+    const { socket } = this.#call
+    if (socket === null || this.#isClosed) return
+    clearTimeout(this.#timer)
+    socket.on('timeout', this.#silence) // Node tells of the first silence alone
+    // While it was idle it may have had the time that the server said in Keep-Alive, which Node leaves on it.
+    if (socket.timeout !== this.#settings.socketTimeoutMs) socket.setTimeout(this.#settings.socketTimeoutMs)
+    if (!isConnecting(socket)) {
+      this.#connected()
+      return
+    }
+    const ms = this.#settings.connectTimeoutMs
+    this.#timer = setTimeout(() => this.#give(timeoutFailure('connecting', ms, false)), ms)
+    socket.once(this.#exchanged.origin.isSecure ? 'secureConnect' : 'connect', this.#connected)
+  }
+
+  readonly #connected = (): void => {
+    clearTimeout(this.#timer)
+    this.#isSent = true
+    if (this.#owesBody) this.#timer = setTimeout(this.#sendBody, Math.min(CONTINUE_MS, this.#settings.socketTimeoutMs / 2))
+  }
+
+  /** Of a connection that is silent because its answer is not read, silence is no fault; nor is it when the reader has just come back. */
+  readonly #silence = (): void => {
+    const ms = this.#settings.socketTimeoutMs
+    const wasUnread = this.#isUnread
+    this.#isUnread = this.#answer !== undefined && isUnread(this.#answer)
+    if (wasUnread || this.#isUnread) this.#call.socket?.setTimeout(ms)
+    else this.#give(timeoutFailure('waiting for the store', ms, this.#mayBeDone))
+  }
+
+  readonly #abort = (): void => this.#give(this.#exchanged.signal?.reason)
+
+  readonly #fail = (error: NodeJS.ErrnoException): void => {
+    this.#give(connectionFailure(error, { isSent: this.#mayBeDone, isStale: this.#answer === undefined && this.#call.reusedSocket }))
+  }
+
+  /** The store has all that it takes to begin. */
+  get #mayBeDone(): boolean {
+    return this.#isSent && !this.#owesBody
+  }
+
+  readonly #receive = (answer: IncomingMessage): void => {
+    this.#answer = answer
+    if (this.#owesBody || !this.#call.writableFinished) this.#endEarly(answer)
+    this.#resolve(new MessageAnswer(answer))
+  }
+
+  /**
+   * What was announced and not sent cannot be left out: the connection is of no more use once the answer was read. Of a body that has
+   * arrived, the word of the socket may come after the store's.
+   */
+  #endEarly(answer: IncomingMessage): void {
+    clearTimeout(this.#timer)
+    const hangUp = (): void => {
+      if (!this.#call.writableFinished) this.#call.destroy()
+    }
+    answer.once('end', () => {
+      if (this.#owesBody) hangUp()
+      else if ((answer.statusCode ?? 0) >= 300) setImmediate(hangUp)
+    })
+  }
+
+  readonly #close = (): void => {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#call.socket?.off('timeout', this.#silence)
+    if (this.#answer === undefined) this.#reject(connectionFailure({}, { isSent: this.#mayBeDone }))
+    this.#exchanged.signal?.removeEventListener('abort', this.#abort)
+    this.#closed()
+  }
+
+  /** Ends it: before there is an answer for whoever waits for one, afterwards for whoever reads it. */
+  #give(reason: unknown): void {
+    if (this.#answer === undefined) this.#reject(reason)
+    else this.#answer.destroy(reason as Error)
+    this.#call.destroy()
+    if (this.#call.socket === null) this.#close() // The agent may never come to give it one.
+  }
+}
+
+/** Something is there that nobody takes, or nobody wants anything. An iterator that waits looks paused as well. */
+function isUnread(answer: IncomingMessage): boolean {
+  return answer.readableLength > 0 || (answer.isPaused() && answer.listenerCount('readable') === 0)
+}
+
+function isConnecting(socket: Socket): boolean {
+  return socket.connecting || (socket as TLSSocket & { readonly secureConnecting?: boolean }).secureConnecting === true
+}
+
+function flat(headers: Headers): string[] {
+  const list: string[] = []
+  for (const name in headers) list.push(name, headers[name] as string)
+  return list
+}
