@@ -44,10 +44,12 @@ export class Connection {
   #slab: Buffer | undefined
   #isOpen = false
   #isPaused = false
+  #isGone = false
   #wasSilent = false
   /** Writes that have not left this process. */
   #unsent = 0
   #whenSent: (() => void) | undefined
+  #whenGone: (() => void) | undefined
   #error: unknown
   /** An answer was read over it before. */
   isReused = false
@@ -97,7 +99,9 @@ export class Connection {
       .on('end', () => this.#end(undefined))
       .on('close', () => {
         this.#end(this.#error)
+        this.#isGone = true
         gone(this)
+        this.#whenGone?.()
       })
   }
 
@@ -106,7 +110,8 @@ export class Connection {
     return this.#isOpen
   }
 
-  get isGone(): boolean {
+  /** Of no more use. */
+  get isBroken(): boolean {
     return this.#socket.destroyed
   }
 
@@ -152,6 +157,12 @@ export class Connection {
   /** Calls back, once, when everything that was written has left this process. Not if the connection breaks before. */
   whenSent(then: () => void): void {
     this.#whenSent = then
+  }
+
+  /** Calls back, once, when the socket is no more. */
+  whenGone(then: () => void): void {
+    if (this.#isGone) then()
+    else this.#whenGone = then
   }
 
   pause(): void {

@@ -45,20 +45,17 @@ export class Connections implements Carrier, Sessions {
   /** One that is idle, or a new one. */
   take(origin: Origin): Connection {
     const idle = this.#idle.get(placeOf(origin))
-    for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) if (!connection.isGone) return connection
+    for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) if (!connection.isBroken) return connection
     if (this.#all.size >= this.#settings.maxSockets) this.#closeOldest()
     const connection = new Connection(origin, this.#settings, this, (gone) => this.#forget(gone, origin))
     this.#all.add(connection)
     return connection
   }
 
-  /** @param keepAlive what the store has said of it */
-  give(connection: Connection, origin: Origin, keepAlive: string | undefined): void {
+  /** @param keepAlive what the store has said of it @returns false for one that is not worth keeping */
+  give(connection: Connection, origin: Origin, keepAlive: string | undefined): boolean {
     const idleMs = keepAlive === undefined ? IDLE_MS : idleMsOf(keepAlive)
-    if (idleMs <= 0 || !this.#all.has(connection)) {
-      connection.destroy()
-      return
-    }
+    if (idleMs <= 0 || !this.#all.has(connection)) return false
     connection.vacate()
     connection.idleSince = this.#now()
     connection.idleUntil = performance.now() + idleMs
@@ -67,10 +64,11 @@ export class Connections implements Carrier, Sessions {
     if (idle === undefined) this.#idle.set(place, [connection])
     else idle.push(connection)
     if (connection.idleUntil < this.#timerAt) this.#sweepAt(connection.idleUntil)
+    return true
   }
 
   idleMs(origin: Origin): number {
-    const next = this.#idle.get(placeOf(origin))?.findLast(({ isGone }) => !isGone)
+    const next = this.#idle.get(placeOf(origin))?.findLast(({ isBroken }) => !isBroken)
     return next === undefined ? 0 : this.#now() - next.idleSince
   }
 

@@ -135,7 +135,7 @@ export class Exchange implements Exchanging, Occupant, Source {
     const { isReused = false, hasBegun = false } = this.#connection ?? {}
     const isSent = this.#mayBeDone
     const failure = isFailure(error) ? error : connectionFailure(error ?? {}, { isSent, isStale: isReused && !hasBegun })
-    this.#close()
+    this.#leave()
     this.#tell(failure)
   }
 
@@ -191,14 +191,24 @@ export class Exchange implements Exchanging, Occupant, Source {
   #release(): void {
     if (this.#isClosed) return
     const keepAlive = this.#answer?.headers['keep-alive']
-    this.#connections.give(this.#connection as Connection, this.#exchanged.origin, textOf(keepAlive))
-    this.#close()
+    if (this.#connections.give(this.#connection as Connection, this.#exchanged.origin, textOf(keepAlive))) {
+      this.#close()
+      this.#closed()
+    } else this.#hangUp()
   }
 
   #hangUp(): void {
     if (this.#isClosed) return
     this.#connection?.destroy()
+    this.#leave()
+  }
+
+  /** The place is free when the socket is no more: there are never more of them than places. */
+  #leave(): void {
+    if (this.#isClosed) return
     this.#close()
+    if (this.#connection === undefined) this.#closed()
+    else this.#connection.whenGone(this.#closed)
   }
 
   readonly #abort = (): void => this.#give(this.#exchanged.signal?.reason)
@@ -216,11 +226,9 @@ export class Exchange implements Exchanging, Occupant, Source {
   }
 
   #close(): void {
-    if (this.#isClosed) return
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#exchanged.signal?.removeEventListener('abort', this.#abort)
-    this.#closed()
   }
 }
 
