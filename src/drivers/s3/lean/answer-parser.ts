@@ -1,6 +1,6 @@
 /**
  * The answers of one connection, out of bytes: status, headers, body. RFC 9112, as strict as a client may be: what two readers could
- * take for different answers is refused, and the connection with it.
+ * take for different answers is refused, and the connection with it. How the bytes are cut makes no difference.
  *
  *   head ─▶ body of a known length ─────────────────▶ whole
  *    │ ├──▶ chunk size ─▶ chunk ─▶ … ─▶ trailers ───▶ whole
@@ -8,7 +8,7 @@
  *    └────▶ none: HEAD, 204, 304 ───────────────────▶ whole
  */
 import type { IncomingHttpHeaders } from 'node:http'
-import { connectionFailure, type Failure } from './failure.ts'
+import { connectionFailure } from './failure.ts'
 
 export interface AnswerHead {
   readonly status: number
@@ -32,7 +32,9 @@ type Place = 'head' | 'length' | 'chunk size' | 'chunk' | 'chunk end' | 'trailer
 
 /** Four times what Node takes: metadata of other stores may be larger than Amazon's 2 KB. */
 const MAX_HEAD_BYTES = 64 * 1024
-/** Of a chunk's size, with extensions. */
+/** Of all that comes with an answer besides: interim answers, extensions of chunks, trailers. */
+const MAX_ASIDE_BYTES = 64 * 1024
+/** Of a chunk's size, with extensions; of a trailer. */
 const MAX_LINE_BYTES = 4 * 1024
 const CR = 0x0d
 const LF = 0x0a
@@ -43,9 +45,11 @@ export class AnswerParser {
   /** Bytes of the body, or of the chunk, that are to come. */
   #left = 0
   #isHead = false
-  /** The beginning of a head or of a line. */
+  #hasEnded = false
+  #asideBytes = 0
+  /** The beginning of a head or of a line, in memory that grows by doubling. */
   #held: Buffer | undefined
-  #trailerBytes = 0
+  #heldBytes = 0
 
   constructor(events: AnswerEvents) {
     this.#events = events
@@ -55,21 +59,15 @@ export class AnswerParser {
   begin(isHead: boolean): void {
     this.#at = 'head'
     this.#isHead = isHead
-    this.#held = undefined
+    this.#asideBytes = 0
+    this.#letGo()
   }
 
-  /** Bytes that are sure to come, at least. */
-  get left(): number {
-    return this.#at === 'length' ? this.#left : 0
-  }
-
-  /** @returns false for bytes that belong to no answer @throws Failure for what is no answer */
+  /** @returns false for bytes that belong to no answer @throws Failure for what is no answer: the connection is of no more use */
   write(chunk: Buffer): boolean {
-    let offset = 0
-    while (offset < chunk.length) {
-      if (this.#at === 'whole') return false
-      offset = this.#step(chunk, offset)
-    }
+    this.#hasEnded = this.#at === 'whole'
+    // What came along with the end of an answer is nobody's, even if the next one is expected by now.
+    for (let offset = 0; offset < chunk.length; offset = this.#step(chunk, offset)) if (this.#hasEnded) return false
     return true
   }
 
@@ -101,10 +99,13 @@ export class AnswerParser {
         return this.#line(chunk, offset, this.#chunkEnd)
       case 'trailers':
         return this.#line(chunk, offset, this.#trailer)
-      default:
+      case 'close':
         this.#events.data(offset === 0 ? chunk : chunk.subarray(offset))
-        return chunk.length
+        break
+      case 'whole':
+        break
     }
+    return chunk.length
   }
 
   #body(chunk: Buffer, offset: number): number {
@@ -115,107 +116,138 @@ export class AnswerParser {
   }
 
   #head(chunk: Buffer, offset: number): number {
-    const begun = this.#held
-    const bytes = begun === undefined ? chunk : Buffer.concat([begun, chunk.subarray(offset)])
-    const from = begun === undefined ? offset : 0
-    const end = bytes.indexOf('\r\n\r\n', begun === undefined ? from : Math.max(0, begun.length - 3), 'latin1')
-    if ((end < 0 ? bytes.length : end) - from > MAX_HEAD_BYTES) throw badAnswer('its headers are too long')
+    const heldBytes = this.#heldBytes
+    const bytes = heldBytes === 0 ? chunk : this.#hold(chunk.subarray(offset))
+    const from = heldBytes === 0 ? offset : 0
+    const end = bytes.indexOf('\r\n\r\n', heldBytes === 0 ? from : Math.max(0, heldBytes - 3), 'latin1')
+    // Of an end that has begun to come, up to three bytes are there.
+    if ((end < 0 ? bytes.length - 3 : end) - from > MAX_HEAD_BYTES) refuse('its headers are too long')
     if (end < 0) {
       // What cannot become an answer is not waited for.
-      if (!'HTTP/1.'.startsWith(bytes.toString('latin1', from, from + 7))) throw badAnswer('it is not HTTP/1')
-      this.#held = begun === undefined ? Buffer.from(bytes.subarray(from)) : bytes
+      if (!'HTTP/1.'.startsWith(bytes.toString('latin1', from, from + 7))) refuse('it is not HTTP/1')
+      if (heldBytes === 0) this.#hold(chunk.subarray(offset))
       return chunk.length
     }
-    this.#held = undefined
+    this.#letGo()
     this.#meet(bytes.toString('latin1', from, end))
-    return end + 4 - (bytes.length - chunk.length)
+    return offset + (end + 4 - from) - heldBytes
   }
 
   #meet(text: string): void {
     const line = STATUS_LINE.exec(text)
-    if (line === null) throw badAnswer('it is not HTTP/1')
-    if (NOT_IN_A_HEAD.test(text)) throw badAnswer('a control character is in its headers')
+    if (line === null) refuse('it is not HTTP/1')
+    if (NOT_IN_A_HEAD.test(text)) refuse('a control character is in its headers')
+    const isOld = line[1] === '0'
     const status = Number(line[2])
     const headers = headersOf(text, line[0].length)
+    const options = headers.connection?.toLowerCase()
+    const isClosing = hasToken(options, 'close')
     if (status < 200) {
-      if (status === 101) throw badAnswer('it is another protocol')
+      if (status === 101) refuse('it is another protocol')
+      if (isOld || isClosing || hasBody(headers)) refuse('it is not clear what follows its interim answer')
+      this.#aside(text.length)
       if (status === 100) this.#events.continued()
       return
     }
-    const length = this.#framing(status, headers)
-    const options = headers.connection?.toLowerCase()
-    const isKept = length !== undefined && (line[1] === '0' ? hasToken(options, 'keep-alive') : !hasToken(options, 'close'))
-    this.#events.answered({ status, headers, isKept })
-    if (length === 0 && this.#at === 'length') this.#finish()
+    const isFramed = this.#frame(status, headers)
+    const isLasting = isOld ? hasToken(options, 'keep-alive') && headers['transfer-encoding'] === undefined : true
+    this.#events.answered({ status, headers, isKept: isFramed && isLasting && !isClosing })
+    if (this.#at === 'length' && this.#left === 0) this.#finish()
   }
 
-  /** @returns 0 where it has no end of its own: it comes in chunks; undefined: it ends with the connection */
-  #framing(status: number, headers: IncomingHttpHeaders): number | undefined {
+  /** Says where the answer ends: RFC 9112, 6.3. @returns whether another can follow */
+  #frame(status: number, headers: IncomingHttpHeaders): boolean {
     const { 'content-length': length, 'transfer-encoding': encoding } = headers
-    if (length !== undefined && (!/^\d+$/.test(length) || !Number.isSafeInteger(Number(length)))) throw badAnswer('its length is no number')
-    if (encoding !== undefined && (length !== undefined || encoding.toLowerCase() !== 'chunked')) throw badAnswer('its length is not clear')
+    if (length !== undefined && (!/^\d+$/.test(length) || !Number.isSafeInteger(Number(length)))) refuse('its length is no number')
+    if (encoding !== undefined && (length !== undefined || encoding.toLowerCase() !== 'chunked')) refuse('its length is not clear')
     this.#at = 'length'
     this.#left = 0
-    if (this.#isHead || status === 204 || status === 304) return 0
-    if (encoding !== undefined) {
-      this.#at = 'chunk size'
-      return 0
-    }
-    if (length === undefined) {
-      this.#at = 'close'
-      return undefined
-    }
-    return (this.#left = Number(length))
+    if (this.#isHead || status === 304) return true
+    // A store that announces a body where there is none may well send it.
+    if (status === 204) return !hasBody(headers)
+    if (encoding !== undefined) this.#at = 'chunk size'
+    else if (length === undefined) this.#at = 'close'
+    else this.#left = Number(length)
+    return this.#at !== 'close'
   }
 
   /** Takes a line, or the rest of one that has begun. */
   #line(chunk: Buffer, offset: number, take: (line: string) => void): number {
     const end = chunk.indexOf(LF, offset)
     const rest = chunk.subarray(offset, end < 0 ? chunk.length : end)
-    const line = this.#held === undefined ? rest : Buffer.concat([this.#held, rest])
-    if (line.length > MAX_LINE_BYTES) throw badAnswer('a line of it is too long')
-    if (end < 0) {
-      this.#held = this.#held === undefined ? Buffer.from(rest) : line
-      return chunk.length
-    }
-    this.#held = undefined
-    if (line.at(-1) !== CR) throw badAnswer('a line of it has no end')
+    const line = end < 0 || this.#heldBytes > 0 ? this.#hold(rest) : rest
+    if (line.length > MAX_LINE_BYTES) refuse('a line of it is too long')
+    if (end < 0) return chunk.length
+    this.#heldBytes = 0
+    if (line.at(-1) !== CR) refuse('a line of it has no end')
     take(line.toString('latin1', 0, line.length - 1))
     return end + 1
   }
 
   readonly #chunkSize = (line: string): void => {
-    const size = CHUNK_SIZE.exec(line)?.[1]
-    if (size === undefined) throw badAnswer('the size of a chunk is no number')
+    const [, size, extensions = ''] = CHUNK_LINE.exec(line) ?? []
+    if (size === undefined) refuse('the size of a chunk is no number')
+    this.#aside(extensions.length)
     this.#left = Number.parseInt(size, 16)
     this.#at = this.#left === 0 ? 'trailers' : 'chunk'
-    this.#trailerBytes = 0
   }
 
   readonly #chunkEnd = (line: string): void => {
-    if (line !== '') throw badAnswer('a chunk is longer than it says')
+    if (line !== '') refuse('a chunk is longer than it says')
     this.#at = 'chunk size'
   }
 
   /** Nobody asks what they say. */
   readonly #trailer = (line: string): void => {
-    if (line === '') this.#finish()
-    else if ((this.#trailerBytes += line.length) > MAX_HEAD_BYTES) throw badAnswer('its trailers are too long')
+    if (line === '') {
+      this.#finish()
+      return
+    }
+    if (!TRAILER.test(line)) refuse('a trailer of it is not valid')
+    this.#aside(line.length)
+  }
+
+  #aside(bytes: number): void {
+    if ((this.#asideBytes += bytes) > MAX_ASIDE_BYTES) refuse('too much comes with it')
+  }
+
+  /** @returns what was held, and this, until more is held */
+  #hold(bytes: Buffer): Buffer {
+    const length = this.#heldBytes + bytes.length
+    if (this.#held === undefined || this.#held.length < length) {
+      const larger = Buffer.allocUnsafe(Math.max(2 * length, LEAST_HELD_BYTES))
+      this.#held?.copy(larger, 0, 0, this.#heldBytes)
+      this.#held = larger
+    }
+    bytes.copy(this.#held, this.#heldBytes)
+    this.#heldBytes = length
+    return this.#held.subarray(0, length)
+  }
+
+  #letGo(): void {
+    this.#held = undefined
+    this.#heldBytes = 0
   }
 
   #finish(): void {
     this.#at = 'whole'
+    this.#hasEnded = true
+    this.#letGo()
     this.#events.ended()
   }
 }
 
+const LEAST_HELD_BYTES = 1024
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [^\r\n]*)?(?=\r\n|$)/
 /** Also a line feed without its carriage return, and the other way round. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const NOT_IN_A_HEAD = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/
-/** 13 digits are more than a safe number needs. */
-const CHUNK_SIZE = /^([\da-f]{1,13})[ \t]*(?:;.*)?$/i
+/** 13 digits are more than a safe number needs. Extensions: RFC 9112, 7.1.1, without the spaces that it calls bad. */
+const CHUNK_LINE =
+  /^(0*[\da-f]{1,13})((?:;[!#$%&'*+.^`|~\w-]+(?:=(?:[!#$%&'*+.^`|~\w-]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)*)$/i
 const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/
+/** None may say where the answer ends: RFC 9110, 6.5.1. */
+const TRAILER = /^(?!(?:content-length|transfer-encoding):)[!#$%&'*+.^`|~\w-]+:[\t -~\x80-\xff]*$/i
 
 /** Of the lines after the first. @param from where the first ends */
 function headersOf(text: string, from: number): IncomingHttpHeaders {
@@ -225,13 +257,13 @@ function headersOf(text: string, from: number): IncomingHttpHeaders {
     const found = text.indexOf('\r\n', begin)
     at = found < 0 ? text.length : found
     const colon = text.indexOf(':', begin)
-    if (colon < 0 || colon >= at) throw badAnswer('a header has no name')
+    if (colon < 0 || colon >= at) refuse('a header has no name')
     const name = text.slice(begin, colon).toLowerCase()
-    if (!TOKEN.test(name)) throw badAnswer('the name of a header is not valid')
+    if (!TOKEN.test(name)) refuse('the name of a header is not valid')
     const value = trimmed(text, colon + 1, at)
     const before = headers[name]
     if (before === undefined) headers[name] = value
-    else if (NEVER_TWICE.has(name)) throw badAnswer('its length is said twice')
+    else if (NEVER_TWICE.has(name)) refuse('its length is said twice')
     else if (!FIRST_COUNTS.has(name)) headers[name] = `${before}, ${value}`
   }
   return headers
@@ -263,10 +295,17 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09
 }
 
+/** @param list in lower case */
 function hasToken(list: string | undefined, token: string): boolean {
-  return list !== undefined && (list === token || list.split(',').some((each) => each.trim() === token))
+  return list !== undefined && (list === token || list.split(/[\t ]*,[\t ]*/).includes(token))
 }
 
-function badAnswer(why: string): Failure {
-  return connectionFailure({ code: 'EBADMSG', message: `the answer cannot be read: ${why}` }, { isSent: true })
+/** It announces one, whatever its status. */
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers['transfer-encoding'] !== undefined || !/^0+$/.test(headers['content-length'] ?? '0')
+}
+
+function refuse(why: string): never {
+  // oxlint-disable-next-line only-throw-error -- in the shape that the SDK's errors have; translated before it leaves
+  throw connectionFailure({ code: 'EBADMSG', message: `the answer cannot be read: ${why}` }, { isSent: true })
 }
