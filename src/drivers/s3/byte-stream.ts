@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream'
 
 export interface ByteStream {
-  /** Begins, once. What has come already is told before this returns. */
+  /** Begins, once. What has come already may be told before this returns. */
   read(sink: ByteSink): void
   /** What has left the network may still come. */
   pause(): void
@@ -30,11 +30,19 @@ export class ReadableBytes implements ByteStream {
   #sink: ByteSink | undefined
   #failure: { readonly reason: unknown } | undefined
   #isOver = false
+  #isPaused = false
+  /** Whoever reads has come back from a rest. For whoever watches the network, who puts it back. */
+  wasUnread = false
 
   constructor(stream: Readable) {
     this.#stream = stream
     stream.on('error', this.#fail)
     stream.on('close', this.#close)
+  }
+
+  /** Nobody wants anything: nobody reads yet, or whoever does rests. */
+  get isUnread(): boolean {
+    return this.#sink === undefined || this.#isPaused
   }
 
   read(sink: ByteSink): void {
@@ -48,16 +56,25 @@ export class ReadableBytes implements ByteStream {
   }
 
   pause(): void {
+    this.#isPaused = true
     this.#stream.pause()
   }
 
   resume(): void {
+    this.wasUnread ||= this.#isPaused
+    this.#isPaused = false
     this.#stream.resume()
   }
 
   destroy(): void {
     this.#isOver = true
     this.#stream.off('data', this.#give)
+    this.#stream.destroy()
+  }
+
+  /** Ends with a failure, whatever that is. */
+  breakOff(reason: unknown): void {
+    this.#fail(reason)
     this.#stream.destroy()
   }
 

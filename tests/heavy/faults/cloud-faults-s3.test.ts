@@ -1,17 +1,28 @@
+import { Agent } from 'node:http'
+import { Agent as SecureAgent } from 'node:https'
 import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
 import { describeHttpFaults } from '../../support/http-faults.ts'
 import { testBucket } from '../../support/stores/s3-store.ts'
 import { certificate } from '../../unit/s3-presets/tls-recorder.ts'
 
-const VARIANTS = [
-  ['lean', false],
-  ['lean', true],
-  ['sdk', false],
-] as const
+interface Variant {
+  readonly transport: 'lean' | 'sdk'
+  readonly secure?: boolean
+  /** An agent makes the connections. */
+  readonly agent?: boolean
+}
 
-for (const [transport, secure] of VARIANTS)
+const VARIANTS: readonly Variant[] = [
+  { transport: 'lean' },
+  { transport: 'lean', secure: true },
+  { transport: 'lean', agent: true },
+  { transport: 'lean', secure: true, agent: true },
+  { transport: 'sdk' },
+]
+
+for (const { transport, secure = false, agent = false } of VARIANTS)
   describeHttpFaults(
-    `S3 behind a bad network${secure ? ' over TLS' : ''}, by the transport "${transport}"`,
+    `S3 behind a bad network${secure ? ' over TLS' : ''}, by the transport "${transport}"${agent ? ' and an agent' : ''}`,
     {
       slow: 's3',
       uploads: {
@@ -33,16 +44,23 @@ for (const [transport, secure] of VARIANTS)
     async () => {
       const [bucket, identity] = await Promise.all([testBucket(), secure ? certificate() : undefined])
       // A bit that flips below TLS never arrives; here it flips beyond it, where only a signature of the body tells.
-      const overTls = identity && { tls: { ca: identity.cert }, signPayload: true }
+      const overTls = identity && { signPayload: true, ...(!agent && { tls: { ca: identity.cert } }) }
+      const through = secure ? new SecureAgent({ keepAlive: true, ca: identity?.cert }) : new Agent({ keepAlive: true })
       return {
         endpoint: bucket.server.endpoint,
         identity,
         driver: (endpoint, socketTimeoutMs) => {
           const more = endpoint.startsWith('https:') ? overTls : {}
-          return new S3Driver(bucket.options({ transport, endpoint, socketTimeoutMs, partSize: 5 * 1024 * 1024, ...more }))
+          const given = { transport, endpoint, socketTimeoutMs, partSize: 5 * 1024 * 1024, ...more }
+          return new S3Driver(
+            bucket.options(agent && endpoint.startsWith(secure ? 'https:' : 'http:') ? { ...given, agent: through } : given),
+          )
         },
         leftovers: () => bucket.openUploads(),
-        remove: () => bucket.remove(),
+        remove: () => {
+          through.destroy()
+          return bucket.remove()
+        },
       }
     },
   )

@@ -9,7 +9,19 @@ import { describe, expect, it } from '@jest/globals'
 import { collect } from '../../../src/content.ts'
 import { listenAnywhere } from '../../support/forwarding.ts'
 import { certificate } from '../s3-presets/tls-recorder.ts'
-import { answerError, answerWell, closedAfterEach, ending, ETAG, lean, meetings, scriptedStore, until, piecesOf } from './scripted-store.ts'
+import {
+  answerError,
+  answerWell,
+  closedAfterEach,
+  ending,
+  ETAG,
+  lean,
+  meetings,
+  ofOwnConnections,
+  scriptedStore,
+  until,
+  piecesOf,
+} from './scripted-store.ts'
 
 const BYTES = Buffer.from('hello')
 const facts = { etag: ETAG, 'last-modified': new Date(0).toUTCString() }
@@ -108,24 +120,26 @@ describe('connections', () => {
     expect(asked.length).toBe(15)
   })
 
-  it('that were all closed by the store while they were idle are not tried one after another', async () => {
-    const gone = new WeakSet<Socket>()
-    const heads: Socket[] = []
-    const { requests, connections } = await meeting(
-      async (each) => {
-        heads.push(each.socket)
-        if (gone.has(each.socket)) return each.socket.resetAndDestroy()
-        await sleep(20)
-        return answerWell(each)
-      },
-      { retries: 0 },
-    )
-    await Promise.all(Array.from({ length: 20 }, () => requests.head('a', {})))
-    expect(connections.open).toBe(20)
-    for (const socket of heads) gone.add(socket)
-    await requests.head('a', {})
-    expect(heads.length - 20).toBe(3)
-    expect(connections.open).toBe(1)
+  ofOwnConnections(() => {
+    it('that were all closed by the store while they were idle are not tried one after another', async () => {
+      const gone = new WeakSet<Socket>()
+      const heads: Socket[] = []
+      const { requests, connections } = await meeting(
+        async (each) => {
+          heads.push(each.socket)
+          if (gone.has(each.socket)) return each.socket.resetAndDestroy()
+          await sleep(20)
+          return answerWell(each)
+        },
+        { retries: 0 },
+      )
+      await Promise.all(Array.from({ length: 20 }, () => requests.head('a', {})))
+      expect(connections.open).toBe(20)
+      for (const socket of heads) gone.add(socket)
+      await requests.head('a', {})
+      expect(heads.length - 20).toBe(3)
+      expect(connections.open).toBe(1)
+    })
   })
 
   it('of downloads that are destroyed are given back', async () => {
@@ -155,32 +169,38 @@ describe('connections', () => {
     expect([asked.length, connections.opened]).toEqual([3, 3])
   })
 
-  it('that the store says it will close are closed before', async () => {
-    const { requests, connections } = await meeting((asked) => {
-      asked.response.setHeader('keep-alive', 'timeout=2')
-      return answerWell(asked)
+  ofOwnConnections(() => {
+    it('that the store says it will close are closed before', async () => {
+      const { requests, connections } = await meeting((asked) => {
+        asked.response.setHeader('keep-alive', 'timeout=2')
+        return answerWell(asked)
+      })
+      await requests.head('a', {})
+      expect(connections.open).toBe(1)
+      await until(() => connections.open === 0)
     })
-    await requests.head('a', {})
-    expect(connections.open).toBe(1)
-    await until(() => connections.open === 0)
-  })
 
-  it('are all closed with the disk: idle ones, and those in use, whose requests end', async () => {
-    const { requests, connections, transport, asked } = await meeting(
-      (each) => (each.url.endsWith('hold') ? undefined : answerWell(each)),
-      { maxSockets: 3 },
-    )
-    await Promise.all([requests.head('a', {}), requests.head('b', {})])
-    const held = ['hold', 'x/hold', 'y/hold', 'z/hold'].map((key) => ending(requests.put(key, BYTES, {})))
-    await until(() => asked.length === 5 && transport.load.waiting === 1)
-    requests.close()
-    for (const { error } of await Promise.all(held)) {
-      expect(error).toMatchObject({ code: 'unavailable', retryable: false, reason: 'the disk was closed while the request was under way' })
-    }
-    await until(() => connections.open === 0 && transport.load.taken === 0)
-    expect(asked.length).toBe(5)
-    await requests.head('a', {}) // A later request opens a new one.
-    expect(connections.open).toBe(1)
+    it('are all closed with the disk: idle ones, and those in use, whose requests end', async () => {
+      const { requests, connections, transport, asked } = await meeting(
+        (each) => (each.url.endsWith('hold') ? undefined : answerWell(each)),
+        { maxSockets: 3 },
+      )
+      await Promise.all([requests.head('a', {}), requests.head('b', {})])
+      const held = ['hold', 'x/hold', 'y/hold', 'z/hold'].map((key) => ending(requests.put(key, BYTES, {})))
+      await until(() => asked.length === 5 && transport.load.waiting === 1)
+      requests.close()
+      for (const { error } of await Promise.all(held)) {
+        expect(error).toMatchObject({
+          code: 'unavailable',
+          retryable: false,
+          reason: 'the disk was closed while the request was under way',
+        })
+      }
+      await until(() => connections.open === 0 && transport.load.taken === 0)
+      expect(asked.length).toBe(5)
+      await requests.head('a', {}) // A later request opens a new one.
+      expect(connections.open).toBe(1)
+    })
   })
 
   it('are not waited for once the disk is closed: a request between two attempts ends', async () => {

@@ -5,7 +5,7 @@ import { createDigest, type Digest } from '../../../src/digest.ts'
 import { Disk } from '../../../src/disk.ts'
 import { crc64nvme } from '../../../src/drivers/s3/lean/crc64nvme.ts'
 import { S3Driver, type S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
-import { closedAfterEach, ending, ETAG, type Script, scriptedStore, type ScriptedStore, until } from './scripted-store.ts'
+import { carried, closedAfterEach, ending, ETAG, type Script, scriptedStore, type ScriptedStore, until } from './scripted-store.ts'
 
 const CONTENT = Buffer.alloc(600_000, 'some bytes ')
 const closing = closedAfterEach()
@@ -13,7 +13,7 @@ const closing = closedAfterEach()
 async function meeting(script: Script, options: Partial<S3DriverOptions> = {}): Promise<ScriptedStore & { readonly disk: Disk }> {
   const store = await scriptedStore(script)
   const given = { bucket: 'b', endpoint: store.origin, pathStyle: true, key: 'k', secret: 's', checksums: 'whenSupported' } as const
-  const disk = new Disk(new S3Driver({ ...given, ...options }))
+  const disk = new Disk(new S3Driver(carried({ ...given, ...options })))
   closing.push(
     () => disk.close(),
     () => store.close(),

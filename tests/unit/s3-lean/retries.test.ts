@@ -12,6 +12,7 @@ import {
   lean,
   type Lean,
   meetings,
+  ofOwnConnections,
   type Script,
   piecesOf,
 } from './scripted-store.ts'
@@ -311,51 +312,53 @@ describe('a connection that the store closes when a request comes', () => {
     expect(heads.map((head) => head.split(' ')[0])).toEqual(['HEAD', 'PUT', 'PUT'])
   })
 
-  it.each([
-    ['of no bytes', (requests: Lean['requests']) => requests.put('a', Buffer.alloc(0), { ifAbsent: true })],
-    ['that is a copy', (requests: Lean['requests']) => requests.copy('a', 'b', { replace: false, ifAbsent: true })],
-  ])('a write under a condition %s does not take a connection that was idle', async (_what, ask) => {
-    const { origin, heads } = await closesLate()
-    let now = Date.now()
-    const { requests, transport } = lean({ endpoint: origin, retries: 0 }, { now: () => now })
-    closing.unshift(() => transport.close())
-    await requests.head('first', {})
-    now += 5_000
-    const { error } = await ending(ask(requests))
-    expect(String(error)).not.toContain('not known') // The store's answer to a copy is none, which is told.
-    expect(heads.map((head) => head.split(' ')[0])).toEqual(['HEAD', 'PUT'])
-  })
+  ofOwnConnections(() => {
+    it.each([
+      ['of no bytes', (requests: Lean['requests']) => requests.put('a', Buffer.alloc(0), { ifAbsent: true })],
+      ['that is a copy', (requests: Lean['requests']) => requests.copy('a', 'b', { replace: false, ifAbsent: true })],
+    ])('a write under a condition %s does not take a connection that was idle', async (_what, ask) => {
+      const { origin, heads } = await closesLate()
+      let now = Date.now()
+      const { requests, transport } = lean({ endpoint: origin, retries: 0 }, { now: () => now })
+      closing.unshift(() => transport.close())
+      await requests.head('first', {})
+      now += 5_000
+      const { error } = await ending(ask(requests))
+      expect(String(error)).not.toContain('not known') // The store's answer to a copy is none, which is told.
+      expect(heads.map((head) => head.split(' ')[0])).toEqual(['HEAD', 'PUT'])
+    })
 
-  it('a connection is as old as it is, whatever others have answered meanwhile', async () => {
-    let now = Date.now()
-    const waiting: (() => void)[] = []
-    const { requests, asked } = await meeting(
-      async (each) => {
-        if (each.method === 'HEAD') await new Promise<void>((resolve) => void waiting.push(resolve))
-        return answerWell(each)
-      },
-      {},
-      { now: () => now },
-    )
-    const [one, two] = [requests.head('a', {}), requests.head('b', {})]
-    while (waiting.length < 2) await new Promise((resolve) => setImmediate(resolve))
-    waiting[0]?.()
-    await Promise.race([one, two])
-    now += 5_000
-    waiting[1]?.()
-    await Promise.all([one, two])
-    await Promise.all([requests.put('a', BYTES, { ifAbsent: true }), requests.put('b', BYTES, { ifAbsent: true })])
-    expect(asked.slice(2).filter(({ waits }) => waits).length).toBe(1)
-  })
+    it('a connection is as old as it is, whatever others have answered meanwhile', async () => {
+      let now = Date.now()
+      const waiting: (() => void)[] = []
+      const { requests, asked } = await meeting(
+        async (each) => {
+          if (each.method === 'HEAD') await new Promise<void>((resolve) => void waiting.push(resolve))
+          return answerWell(each)
+        },
+        {},
+        { now: () => now },
+      )
+      const [one, two] = [requests.head('a', {}), requests.head('b', {})]
+      while (waiting.length < 2) await new Promise((resolve) => setImmediate(resolve))
+      waiting[0]?.()
+      await Promise.race([one, two])
+      now += 5_000
+      waiting[1]?.()
+      await Promise.all([one, two])
+      await Promise.all([requests.put('a', BYTES, { ifAbsent: true }), requests.put('b', BYTES, { ifAbsent: true })])
+      expect(asked.slice(2).filter(({ waits }) => waits).length).toBe(1)
+    })
 
-  it('a write under a condition that was sent whole is not repeated', async () => {
-    const { origin, heads } = await closesLate()
-    const now = Date.now()
-    const { requests, transport } = lean({ endpoint: origin }, { now: () => now })
-    closing.unshift(() => transport.close())
-    await requests.head('first', {})
-    const { error } = await ending(requests.put('a', BYTES, { ifAbsent: true }))
-    expect(String(error)).toContain('whether it was carried out is not known')
-    expect(heads.length).toBe(2)
+    it('a write under a condition that was sent whole is not repeated', async () => {
+      const { origin, heads } = await closesLate()
+      const now = Date.now()
+      const { requests, transport } = lean({ endpoint: origin }, { now: () => now })
+      closing.unshift(() => transport.close())
+      await requests.head('first', {})
+      const { error } = await ending(requests.put('a', BYTES, { ifAbsent: true }))
+      expect(String(error)).toContain('whether it was carried out is not known')
+      expect(heads.length).toBe(2)
+    })
   })
 })

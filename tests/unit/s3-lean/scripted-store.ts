@@ -4,8 +4,8 @@
  *   const store = await scriptedStore(({ response }) => response.writeHead(503).end())
  *   const { requests, transport } = lean({ endpoint: store.origin })
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createServer as createSecureServer } from 'node:https'
+import { Agent, createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Agent as SecureAgent, createServer as createSecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach } from '@jest/globals'
@@ -86,6 +86,31 @@ export async function scriptedStore(script: Script, { pair }: StoreOptions = {})
   }
 }
 
+let agents: Agent[] | undefined
+
+/** From here on every disk of this test file gets an agent: its requests go by `node:http`. Call it before the tests are defined. */
+export function overAgents(): void {
+  agents = []
+  afterEach(() => {
+    for (const agent of agents?.splice(0) ?? []) agent.destroy()
+  })
+}
+
+/** Defines tests of connections that are the disk's own; none where an agent makes them. */
+export function ofOwnConnections(define: () => void): void {
+  if (agents === undefined) define()
+}
+
+/** Options of a disk whose requests go the way that this file tests. */
+export function carried<Options extends Partial<S3DriverOptions>>(options: Options): Options {
+  if (agents === undefined || options.agent !== undefined) return options
+  const { tls, ...others } = options
+  const isSecure = options.endpoint?.startsWith('http:') !== true
+  const agent = isSecure ? new SecureAgent({ ...tls, keepAlive: true }) : new Agent({ keepAlive: true })
+  agents.push(agent)
+  return { ...others, agent } as unknown as Options
+}
+
 export interface Lean {
   readonly settings: S3Settings
   readonly requests: S3Requests
@@ -103,7 +128,7 @@ const NO_FILE = '/nonexistent/config'
 
 /** The requests of a disk, over a transport that waits for nothing between two attempts. */
 export function lean(options: Partial<S3DriverOptions>, { now, env = {} }: LeanParts = {}): Lean {
-  const given = { bucket: 'bucket', region: 'us-east-1', pathStyle: true, transport: 'lean', ...options } as const
+  const given = { bucket: 'bucket', region: 'us-east-1', pathStyle: true, transport: 'lean', ...carried(options) } as const
   const settings = settingsOf({ ...(options.credentials === undefined && { key: 'AKID', secret: 'hush' }), ...given }, {})
   const noSdk = async (): Promise<never> => {
     throw new UnsupportedError('the SDK is not asked here')

@@ -11,6 +11,7 @@ import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
 import { listenAnywhere } from '../../support/forwarding.ts'
 import {
   answerWell,
+  carried,
   closedAfterEach,
   ending,
   ETAG,
@@ -157,7 +158,7 @@ describe('a store that is silent', () => {
       else response.end(content.subarray(from))
     })
     const disk = new Disk(
-      new S3Driver({ bucket: 'b', endpoint: store.origin, pathStyle: true, key: 'k', secret: 's', socketTimeoutMs: MS }),
+      new S3Driver(carried({ bucket: 'b', endpoint: store.origin, pathStyle: true, key: 'k', secret: 's', socketTimeoutMs: MS })),
     )
     closing.push(
       () => disk.close(),

@@ -58,13 +58,11 @@ class AgentExchange implements Exchanging {
   readonly #settings: AgentSettings
   readonly #closed: () => void
   readonly #call: ClientRequest
-  #answer: IncomingMessage | undefined
+  #answer: MessageAnswer | undefined
   #resolve: (answer: Answer) => void = () => undefined
   #reject: (reason: unknown) => void = () => undefined
   #isSent = false
   #isClosed = false
-  /** When it was last silent. */
-  #isUnread = false
   #owesBody: boolean
   #timer: NodeJS.Timeout | undefined
 
@@ -137,10 +135,11 @@ class AgentExchange implements Exchanging {
   /** Of a connection that is silent because its answer is not read, silence is no fault; nor is it when the reader has just come back. */
   readonly #silence = (): void => {
     const ms = this.#settings.socketTimeoutMs
-    const wasUnread = this.#isUnread
-    this.#isUnread = this.#answer !== undefined && isUnread(this.#answer)
-    if (wasUnread || this.#isUnread) this.#call.socket?.setTimeout(ms)
-    else this.#give(timeoutFailure('waiting for the store', ms, this.#mayBeDone))
+    const answer = this.#answer
+    if (answer !== undefined && (answer.isUnread || answer.wasUnread)) {
+      answer.wasUnread = answer.isUnread
+      this.#call.socket?.setTimeout(ms)
+    } else this.#give(timeoutFailure('waiting for the store', ms, this.#mayBeDone))
   }
 
   readonly #abort = (): void => this.#give(this.#exchanged.signal?.reason)
@@ -154,10 +153,11 @@ class AgentExchange implements Exchanging {
     return this.#isSent && !this.#owesBody
   }
 
-  readonly #receive = (answer: IncomingMessage): void => {
+  readonly #receive = (message: IncomingMessage): void => {
+    const answer = new MessageAnswer(message)
     this.#answer = answer
-    if (this.#owesBody || !this.#call.writableFinished) this.#endEarly(answer)
-    this.#resolve(new MessageAnswer(answer))
+    if (this.#owesBody || !this.#call.writableFinished) this.#endEarly(message)
+    this.#resolve(answer)
   }
 
   /**
@@ -188,15 +188,10 @@ class AgentExchange implements Exchanging {
   /** Ends it: before there is an answer for whoever waits for one, afterwards for whoever reads it. */
   #give(reason: unknown): void {
     if (this.#answer === undefined) this.#reject(reason)
-    else this.#answer.destroy(reason as Error)
+    else this.#answer.breakOff(reason)
     this.#call.destroy()
     if (this.#call.socket === null) this.#close() // The agent may never come to give it one.
   }
-}
-
-/** Something is there that nobody takes, or nobody wants anything. An iterator that waits looks paused as well. */
-function isUnread(answer: IncomingMessage): boolean {
-  return answer.readableLength > 0 || (answer.isPaused() && answer.listenerCount('readable') === 0)
 }
 
 function isConnecting(socket: Socket): boolean {
