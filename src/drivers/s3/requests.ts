@@ -1,7 +1,7 @@
 /**
  * What this driver asks of a store, in plain types: the whole of S3's protocol that moves bytes, and nothing of any client.
  *
- *   reading, writing, listing, copying ──▶ S3Requests ─┬─▶ lean/ (node:http)
+ *   reading, writing, listing, copying ──▶ S3Requests ─┬─▶ lean/ (sockets of its own)
  *                                                      └─▶ sdk-requests.ts (@aws-sdk/client-s3)
  *
  * An implementation keeps this, whatever it is made of:

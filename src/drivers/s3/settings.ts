@@ -50,7 +50,7 @@ export interface S3DriverOptions {
   readonly partSize?: number | undefined
   /** Parts in flight at once, each on a connection of its own. Default: 3. */
   readonly partConcurrency?: number | undefined
-  /** Connections at once. Default: 50. */
+  /** Connections at once; further requests wait in turn. Default: 50. */
   readonly maxSockets?: number | undefined
   /** How often a failed request is repeated. Default: 3. */
   readonly retries?: number | undefined
@@ -62,12 +62,16 @@ export interface S3DriverOptions {
   readonly socketTimeoutMs?: number | undefined
   /** Transfer acceleration. Default: false. */
   readonly accelerate?: boolean | undefined
-  /** How TLS is checked. */
+  /** As `tls.connect` takes it: `ca`, `cert`, `key`, `rejectUnauthorized`. With an `agent` these are the agent's. */
   readonly tls?: ConnectionOptions | undefined
-  /** An agent of Node's `http` or `https` that makes the connections: through a proxy, say. It is not closed. Default: the disk's own. */
+  /**
+   * An agent of Node's `http` or `https` that makes the connections, through a proxy say; requests then go by `node:http`. It is not closed.
+   * Default: none. The disk has sockets of its own, which `node:http`, what patches it, and variables like `HTTPS_PROXY` have no part in.
+   */
   readonly agent?: object | undefined
   /**
-   * Who moves the bytes: `lean` signs and sends by itself, `sdk` leaves it to @aws-sdk/client-s3, which does everything else either way.
+   * Who moves the bytes: `lean` signs and sends by itself, over HTTP/1.1, `sdk` leaves it to @aws-sdk/client-s3, which does everything else
+   * either way.
    * Default: `lean`; `sdk` with a `client`, with `retryMode: 'adaptive'`, and for access points and directory buckets.
    */
   readonly transport?: 'lean' | 'sdk' | undefined
