@@ -77,11 +77,11 @@ export class FileSlice {
     this.#end = end
   }
 
-  /** Reads ahead, as fast as the network gives. */
+  /** Reads all of it ahead, as fast as the network gives. */
   begin(): void {
     this.#greedy = true
     if (this.#answer === undefined) this.#connecting ??= this.#connect()
-    else this.#answer.begin(true)
+    else this.#answer.begin(this.#end - this.#position)
   }
 
   /** Resolves when there is something to take, or the slice is done. @throws what it cannot recover from */
@@ -119,7 +119,7 @@ export class FileSlice {
       this.#answer = new ResponseChunks(stream)
       this.#answerEnd = this.#end
       if (signal.aborted) this.#answer.destroy(signal.reason)
-      else if (this.#greedy) this.#answer.begin(true)
+      else if (this.#greedy) this.#answer.begin(this.#end - this.#position)
     } catch (error) {
       this.#failure ??= error
     } finally {

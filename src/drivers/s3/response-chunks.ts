@@ -1,13 +1,13 @@
 /**
  * The bytes of one answer, from a place in the file on: chunks as the socket gives them, never joined.
  *
- * Nothing is read before somebody asks. `greedy` reads on as fast as the network gives; else a little ahead of the reader. What is
- * destroyed gives back its socket.
+ * Nothing is read before somebody asks, and then a little ahead of the reader, or as far as was said. What is destroyed gives back its
+ * socket.
  */
 import type { ByteSink, ByteStream } from './byte-stream.ts'
 import type { ByteCheck } from './requests.ts'
 
-/** So much is read ahead where nobody wants everything at once. */
+/** So much is read ahead where nobody wants more at once. */
 const AHEAD_BYTES = 256 * 1024
 
 export class ResponseChunks implements ByteSink {
@@ -15,7 +15,7 @@ export class ResponseChunks implements ByteSink {
   readonly #check: ByteCheck | undefined
   #chunks: Uint8Array[] = []
   #buffered = 0
-  #greedy = false
+  #ahead = AHEAD_BYTES
   #isPaused = false
   #begun = false
   #ended = false
@@ -47,7 +47,7 @@ export class ResponseChunks implements ByteSink {
     const chunk = this.#chunks.shift()
     if (chunk === undefined) return undefined
     this.#buffered -= chunk.byteLength
-    if (this.#isPaused && this.#buffered < AHEAD_BYTES) this.#resume()
+    if (this.#isPaused && this.#buffered < this.#ahead) this.#resume()
     return chunk
   }
 
@@ -57,10 +57,11 @@ export class ResponseChunks implements ByteSink {
     if (this.#chunks.length === 0 && !this.#ended) await new Promise<void>((resolve) => void (this.#wake = resolve))
   }
 
-  begin(greedy = false): void {
-    this.#greedy ||= greedy
+  /** @param ahead so many bytes may wait for the reader */
+  begin(ahead: number = AHEAD_BYTES): void {
+    this.#ahead = Math.max(this.#ahead, ahead)
     if (this.#begun) {
-      if (greedy && this.#isPaused) this.#resume()
+      if (this.#isPaused && this.#buffered < this.#ahead) this.#resume()
       return
     }
     this.#begun = true
@@ -81,7 +82,8 @@ export class ResponseChunks implements ByteSink {
     this.#check?.update(piece)
     this.#chunks.push(piece)
     this.#buffered += piece.byteLength
-    if (!this.#greedy && this.#buffered >= AHEAD_BYTES && !this.#isPaused) {
+    // An answer that is all wanted is not stopped before its end, so that its connection is free.
+    if (this.#buffered > this.#ahead && !this.#isPaused) {
       this.#isPaused = true
       this.#stream.pause()
     }

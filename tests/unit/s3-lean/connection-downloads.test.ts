@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from '@jest/globals'
+import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
+import { bareStore, FACTS } from './bare-store.ts'
+import { closedAfterEach, ending, lean, until } from './scripted-store.ts'
+
+const closing = closedAfterEach()
+
+describe('a download', () => {
+  it.each([true, false])('of a length without a body tells no bytes that never came (eager: %s)', async (eager) => {
+    const store = await bareStore(closing, ({ socket }) => socket.write(`HTTP/1.1 204 No Content\r\n${FACTS}Content-Length: 500\r\n\r\n`))
+    const driver = new S3Driver({ bucket: 'b', endpoint: store.origin, pathStyle: true, key: 'k', secret: 's', retries: 0 })
+    closing.unshift(() => driver.close?.())
+    const { requests, transport } = lean({ endpoint: store.origin, retries: 0 })
+    const got = eager ? requests.get('a', { eager }) : driver.read('a', {}).then(({ body }) => body[Symbol.asyncIterator]().next())
+    expect((await ending(got)).outcome).toBe('unavailable')
+    await until(() => transport.load.taken === 0)
+    requests.close()
+  })
+
+  it('that gets further connections, and whose reader then rests, is read ahead by what those bring, and not to its end', async () => {
+    const TOTAL = 64 * 1024 * 1024
+    let isFast = false
+    const sent: number[] = []
+    const store = await bareStore(closing, ({ head, socket }) => {
+      const [, from, last] = /range: bytes=(\d+)-(\d+)/.exec(head) ?? []
+      const range = from === undefined ? '' : `Content-Range: bytes ${from}-${last}/${TOTAL}\r\n`
+      const length = from === undefined ? TOTAL : Number(last) + 1 - Number(from)
+      socket.write(`HTTP/1.1 ${from === undefined ? 200 : 206} Said\r\n${FACTS}${range}Content-Length: ${length}\r\n\r\n`)
+      const place = sent.push(0) - 1
+      const more = (): void => {
+        const bytes = Math.min(length - (sent[place] as number), 32 * 1024)
+        if (bytes === 0) return
+        sent[place] = (sent[place] as number) + bytes
+        const isTaken = socket.write(Buffer.alloc(bytes))
+        if (!isFast) setTimeout(more, 5)
+        else if (isTaken) setImmediate(more)
+        else socket.once('drain', more)
+      }
+      more()
+    })
+    const driver = new S3Driver({ bucket: 'b', endpoint: store.origin, pathStyle: true, key: 'k', secret: 's' })
+    closing.unshift(() => driver.close?.())
+    const pieces = (await driver.read('a', {})).body[Symbol.asyncIterator]()
+    while (store.connections.length < 2) await pieces.next()
+    isFast = true
+    let before = -1
+    while (before !== sent[0]) {
+      before = sent[0] as number
+      await sleep(200)
+    }
+    expect(sent[0]).toBeLessThan(TOTAL / 2) // what the system keeps in its buffers is in it
+    await pieces.return?.()
+  })
+})
