@@ -2,6 +2,8 @@
  * Connections of the lean transport of S3, for as long as it takes to see that none is lost: aborts at any moment, over TLS and without,
  * and what becomes of connections that nobody uses.
  */
+import { Agent } from 'node:http'
+import { Agent as SecureAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { collect } from '../../../src/content.ts'
@@ -30,12 +32,19 @@ const moody: Script = async ({ method, url, index, body, request, response, sock
   return response.writeHead(200, { ...facts, 'content-length': '5' }).end('hello')
 }
 
-describe.each(['http', 'https'])('over %s', (scheme) => {
+describe.each([
+  ['http', 'connections of the disk'],
+  ['https', 'connections of the disk'],
+  ['http', 'an agent'],
+  ['https', 'an agent'],
+])('over %s, by %s', (scheme, carrier) => {
   it('no abort, at whatever moment, leaves a connection or a turn behind', async () => {
     const store = await scriptedStore(moody, scheme === 'https' ? { pair: await certificate() } : {})
-    const tls = scheme === 'https' ? { tls: { rejectUnauthorized: false } } : {}
-    const { requests, transport } = lean({ endpoint: store.origin, maxSockets: 25, ...tls })
+    const tls = { rejectUnauthorized: false }
+    const agent = scheme === 'https' ? new SecureAgent({ keepAlive: true, ...tls }) : new Agent({ keepAlive: true })
+    const { requests, transport } = lean({ endpoint: store.origin, maxSockets: 25, ...(carrier === 'an agent' ? { agent } : { tls }) })
     closing.push(
+      () => agent.destroy(),
       () => requests.close(),
       () => store.close(),
     )
@@ -69,6 +78,7 @@ describe.each(['http', 'https'])('over %s', (scheme) => {
     expect(outcomes['ok']).toBeGreaterThan(100)
     expect(outcomes['aborted']).toBeGreaterThan(100)
     requests.close()
+    agent.destroy()
     await until(() => store.connections.open === 0)
   })
 })

@@ -1,10 +1,11 @@
 /** An agent that was given makes every connection of the disk, whoever sends the request, and is left as it was. */
 import { Agent as HttpAgent, type ClientRequest } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import { connect, type Socket } from 'node:net'
 import { describe, expect, it } from '@jest/globals'
 import { Disk } from '../../../src/disk.ts'
 import { S3Driver, type S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
-import { answerWell, closedAfterEach, scriptedStore, type ScriptedStore } from './scripted-store.ts'
+import { answerWell, closedAfterEach, ending, lean, meetings, scriptedStore, type ScriptedStore, until } from './scripted-store.ts'
 
 const closing = closedAfterEach()
 
@@ -56,4 +57,64 @@ it('an agent of the other protocol is a mistake in the configuration', async () 
   const { disk, asked } = await meeting({ transport: 'lean', agent: new HttpsAgent() })
   await expect(disk.get('a')).rejects.toMatchObject({ code: 'configuration', message: expect.stringContaining('"agent"') })
   expect(asked).toEqual([])
+})
+
+describe('an agent', () => {
+  type Done = (error: Error | null, socket: Socket) => void
+  const refused = (): Error => Object.assign(new Error('no way through the proxy'), { code: 'ECONNREFUSED' })
+
+  it.each([
+    ['that throws', true],
+    ['that tells of a failure', false],
+  ])('%s fails the request alone', async (_what, throws) => {
+    class Failing extends HttpAgent {
+      override createConnection(_options: object, done?: Done): undefined {
+        if (throws) throw refused()
+        setImmediate(() => done?.(refused(), undefined as never))
+        return undefined
+      }
+    }
+    const { requests, transport } = lean({ endpoint: 'http://store.example.com', agent: new Failing(), retries: 1 })
+    const { error } = await ending(requests.put('a', Buffer.from('x'), { ifAbsent: true }))
+    expect(error).toMatchObject({ code: 'unavailable', cause: { code: 'ECONNREFUSED' } })
+    expect(String(error)).not.toContain('not known')
+    expect(transport.load).toEqual({ taken: 0, waiting: 0 })
+  })
+
+  it('that connects after the request was given up loses neither the connection nor a turn', async () => {
+    const waiting: (() => void)[] = []
+    class Late extends HttpAgent {
+      override createConnection(options: { port?: number }, done?: Done): undefined {
+        waiting.push(() => {
+          const socket = connect(options.port ?? 0, '127.0.0.1', () => done?.(null, socket))
+        })
+        return undefined
+      }
+    }
+    const agent = new Late({ keepAlive: true })
+    const { requests, transport, connections, asked } = await meetings(closing)(answerWell, { agent, maxSockets: 1 })
+    const controller = new AbortController()
+    const first = ending(requests.head('a', { signal: controller.signal }))
+    await until(() => waiting.length === 1)
+    controller.abort('enough')
+    expect((await first).error).toBe('enough')
+    expect(transport.load).toEqual({ taken: 0, waiting: 0 })
+    const second = requests.head('b', {})
+    await until(() => waiting.length > 0)
+    for (const connected of waiting.splice(0)) connected()
+    await until(() => asked.length === 1 || waiting.length > 0)
+    for (const connected of waiting.splice(0)) connected()
+    await second
+    expect(asked.map(({ url }) => url)).toEqual(['/bucket/b'])
+    agent.destroy()
+    await until(() => connections.open === 0 && transport.load.taken === 0)
+  })
+
+  it('that keeps no connections makes one for each request', async () => {
+    const agent = new HttpAgent({ keepAlive: false })
+    const { requests, transport, connections } = await meetings(closing)(answerWell, { agent })
+    for (let i = 0; i < 3; i++) await requests.put('a', Buffer.from('x'), {})
+    await until(() => connections.open === 0 && transport.load.taken === 0)
+    expect(connections.opened).toBe(3)
+  })
 })

@@ -24,7 +24,12 @@ export class AgentConnections implements Carrier {
   }
 
   exchange(exchanged: Exchanged, closed: () => void): Exchanging {
-    return new AgentExchange(exchanged, { ...this.#settings, agent: this.#agent }, closed)
+    try {
+      return new AgentExchange(exchanged, { ...this.#settings, agent: this.#agent }, closed)
+    } catch (error) {
+      // oxlint-disable-next-line only-throw-error -- in the shape that all failures have; translated before it leaves
+      throw connectionFailure(error as NodeJS.ErrnoException) // Of the agent: nothing was sent.
+    }
   }
 
   /** Nobody tells for how long one was idle. */
