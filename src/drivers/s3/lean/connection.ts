@@ -40,6 +40,7 @@ export class Connection {
   readonly #socket: Socket
   readonly #parser: AnswerParser
   readonly #socketTimeoutMs: number
+  readonly #isSecure: boolean
   #occupant: Occupant | undefined
   #slab: Buffer | undefined
   #isOpen = false
@@ -63,6 +64,7 @@ export class Connection {
   /** @param gone called once */
   constructor(origin: Origin, { socketTimeoutMs, tls }: ConnectionSettings, sessions: Sessions, gone: (connection: Connection) => void) {
     this.#socketTimeoutMs = socketTimeoutMs
+    this.#isSecure = origin.isSecure
     this.#parser = new AnswerParser({
       continued: () => this.#occupant?.continued(),
       answered: (head) => this.#occupant?.answered(head),
@@ -149,9 +151,19 @@ export class Connection {
     } else {
       this.#socket.cork()
       if (head !== '') this.#socket.write(Buffer.from(head, 'latin1'))
-      this.#socket.write(body, this.#sent)
+      if (this.#isSecure) this.#writePieces(body, 0)
+      else this.#socket.write(body, this.#sent)
       this.#socket.uncork()
     }
+  }
+
+  /** TLS takes whatever it gets in at once, twice, and tells nothing until all has left: a slow network would look like a silent one. */
+  #writePieces(body: Uint8Array, from: number): void {
+    const end = Math.min(from + PIECE_BYTES, body.byteLength)
+    this.#socket.write(body.subarray(from, end), (error) => {
+      if (error || end === body.byteLength) this.#sent()
+      else this.#writePieces(body, end)
+    })
   }
 
   /** Calls back, once, when everything that was written has left this process. Not if the connection breaks before. */
@@ -251,3 +263,4 @@ export class Connection {
 
 /** Up to here, copying the body behind the head takes less than handing the kernel two pieces. */
 const JOINED_BYTES = 32 * 1024
+const PIECE_BYTES = 256 * 1024
