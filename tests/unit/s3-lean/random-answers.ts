@@ -101,18 +101,22 @@ const rightAnswer = fc.tuple(interim, final).map(([first, { isHead, text }]) => 
 
 /** What readers have fallen over. */
 // biome-ignore format: each kind in a line of its own
-const NASTY = [
-  '\r\n', '\n', '\r', '\r\n\r\n', '\n\n', ' ', '\t', '\0', '\x0b', '\x7f', '\x80', '\xa0', ':', ';', ',', '"', '\\', '=',
-  '+', '-', '0x', '0', '5', 'f', 'fffffffffffff', '00000000000000000000',
-  'Content-Length: 5\r\n', 'Content-Length : 5\r\n', 'content-length:\r\n', 'Content-Length: 5, 5\r\n', 'Content-Length: 0x5\r\n',
+const NASTY_LINES = [
+  'Content-Length: 5\r\n', 'Content-Length : 5\r\n', 'content-length:\r\n', 'Content-Length: 5, 5\r\n', 'Content-Length: 0x5\r\n', 'Content-Length: +0\r\n',
   'Transfer-Encoding: chunked\r\n', 'Transfer-Encoding: gzip, chunked\r\n', 'Transfer-Encoding: identity\r\n', 'transfer-encoding: xchunked\r\n',
   'Connection: close\r\n', 'Connection: keep-alive\r\n', 'Upgrade: h2\r\n', ' folded\r\n', ': unnamed\r\n', 'nothing\r\n', 'x-a: b\r\n',
   'HTTP/1.1 200 OK\r\n', 'HTTP/1.1 100 Continue\r\n\r\n', 'HTTP/1.0 100 Continue\r\n\r\n', 'HTTP/1.1 101 Switching\r\n\r\n',
   'HTTP/1.1 102 P\r\nContent-Length: 5\r\n\r\n', '0\r\n\r\n', '5\r\nhello\r\n',
 ]
+// biome-ignore format: each kind in a line of its own
+const NASTY = [
+  '\r\n', '\n', '\r', '\r\n\r\n', '\n\n', ' ', '\t', '\0', '\x0b', '\x7f', '\x80', '\xa0', ':', ';', ',', '"', '\\', '=',
+  '+', '-', '0x', '0', '5', 'f', 'fffffffffffff', '00000000000000000000',
+]
 const place = fc.record({ isAtMark: fc.nat(3).map((n) => n > 0), at: share })
 type Place = { readonly isAtMark: boolean; readonly at: number }
 const damage = fc.oneof(
+  fc.record({ kind: fc.constant('line' as const), place, text: fc.constantFrom(...NASTY_LINES) }),
   fc.record({ kind: fc.constant('insert' as const), place, text: fc.constantFrom(...NASTY) }),
   fc.record({
     kind: fc.constant('replace' as const),
@@ -128,9 +132,9 @@ const damage = fc.oneof(
 )
 
 function damaged(text: string, harm: typeof damage extends fc.Arbitrary<infer T> ? T : never): string {
-  const at = indexOf(text, harm.place)
+  const at = indexOf(text, harm.place, harm.kind === 'line' ? /(?<=\r\n)/g : /(?<=[\r\n:;,= ])|(?=[\r\n:;,= ])|^|$/g)
   const [left, right] = [text.slice(0, at), text.slice(at)]
-  if (harm.kind === 'insert') return left + harm.text + right
+  if (harm.kind === 'insert' || harm.kind === 'line') return left + harm.text + right
   if (harm.kind === 'replace') return left + harm.text + right.slice(1)
   if (harm.kind === 'delete') return left + right.slice(harm.length)
   if (harm.kind === 'repeat') return left + right.slice(0, harm.length) + right
@@ -138,9 +142,9 @@ function damaged(text: string, harm: typeof damage extends fc.Arbitrary<infer T>
 }
 
 /** Three of four are at the begin or the end of a line, or beside what divides it. */
-function indexOf(text: string, { isAtMark, at }: Place): number {
+function indexOf(text: string, { isAtMark, at }: Place, mark: RegExp): number {
   if (!isAtMark) return Math.floor(at * text.length)
-  const marks = Array.from(text.matchAll(/(?<=[\r\n:;,= ])|(?=[\r\n:;,= ])|^|$/g), ({ index }) => index)
+  const marks = Array.from(text.matchAll(mark), ({ index }) => index)
   return marks[Math.floor(at * (marks.length - 1))] ?? 0
 }
 
