@@ -1,10 +1,58 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
 import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
+import { certificate } from '../s3-presets/tls-recorder.ts'
 import { bareStore, FACTS } from './bare-store.ts'
 import { closedAfterEach, ending, lean, until } from './scripted-store.ts'
 
 const closing = closedAfterEach()
+const CONTENT = Buffer.alloc(3_000_000)
+for (let at = 0; at < CONTENT.length; at += 4) CONTENT.writeUInt32LE(Math.imul(at, 2_654_435_761) >>> 0, at)
+
+describe.each([
+  ['TCP', undefined],
+  ['TLS', certificate],
+])('the pieces of downloads over %s', (_name, identity) => {
+  it.each([
+    ['kept, and looked at in the end', false],
+    ['moved to other threads at once', true],
+  ])("are the reader's own: %s", async (_what, isMoved) => {
+    const pair = await identity?.()
+    const store = await bareStore(closing, ({ head, socket }) => void pour(socket, Number(/GET \/b\/(\d+)/.exec(head)?.[1])), { pair })
+    const driver = new S3Driver({
+      bucket: 'b',
+      endpoint: store.origin,
+      pathStyle: true,
+      key: 'k',
+      secret: 's',
+      ...(pair && { tls: { ca: pair.cert } }),
+    })
+    closing.unshift(() => driver.close?.())
+    const read = async (size: number): Promise<void> => {
+      const pieces: Uint8Array[] = []
+      for await (const piece of (await driver.read(String(size), {})).body) {
+        pieces.push(isMoved ? structuredClone(piece, { transfer: [piece.buffer as ArrayBuffer] }) : piece)
+        if (isMoved) expect(piece.byteLength).toBe(0)
+        if (pieces.length % 5 === 0) await sleep(1)
+      }
+      expect(Buffer.concat(pieces).equals(CONTENT.subarray(0, size))).toBe(true)
+    }
+    const sizes = [70_000, 100_001, 300_000, 1_000_003, 2_900_000]
+    for (let round = 0; round < 3; round++) await Promise.all([...sizes, ...sizes].map(read))
+  })
+})
+
+/** An answer in writes of all sizes. */
+async function pour(socket: Socket, size: number): Promise<void> {
+  socket.write(`HTTP/1.1 200 Said\r\n${FACTS}Content-Length: ${size}\r\n\r\n`)
+  for (let [at, step] = [0, 1]; at < size; at += step) {
+    step = (step * 7_919) % 140_001
+    if (!socket.write(CONTENT.subarray(at, Math.min(size, at + step)))) await once(socket, 'drain')
+    else if (step % 3 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+}
 
 describe('a download', () => {
   it.each([true, false])('of a length without a body tells no bytes that never came (eager: %s)', async (eager) => {

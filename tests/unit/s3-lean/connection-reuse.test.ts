@@ -1,0 +1,183 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { execFile } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, it } from '@jest/globals'
+import { certificate } from '../s3-presets/tls-recorder.ts'
+import { answerText, bareStore, type BareRequest } from './bare-store.ts'
+import { closedAfterEach, ending, lean, piecesOf, until } from './scripted-store.ts'
+
+const closing = closedAfterEach()
+let pair: { key: Buffer; cert: Buffer }
+
+beforeAll(async () => {
+  pair = await certificate()
+})
+
+const answerHead = ({ socket }: BareRequest, headers = ''): void => void socket.write(`HTTP/1.1 200 OK\r\n${headers}${HEAD_OF_FIVE}`)
+const HEAD_OF_FIVE = answerText(200, '', 'hello').slice('HTTP/1.1 200 Said\r\n'.length, -'hello'.length)
+
+describe.each([
+  ['TCP', false],
+  ['TLS', true],
+])('over %s', (_name, secure) => {
+  const meeting = async (answer: (request: BareRequest) => void, maxSockets = 8) => {
+    const store = await bareStore(closing, answer, { ...(secure && { pair }) })
+    const made = lean({ endpoint: store.origin, maxSockets, ...(secure && { tls: { ca: pair.cert } }) })
+    closing.unshift(() => made.requests.close())
+    return { ...store, ...made }
+  }
+
+  const surprises: readonly (readonly [what: string, surprise: (socket: BareRequest['socket']) => void])[] = [
+    ['closed', (socket) => socket.end()],
+    ['cut', (socket) => socket.destroy()],
+    ['told more', (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 7777\r\n\r\n')],
+  ]
+  it.each(surprises)('a connection that is %s while it is idle answers nobody', async (_what, surprise) => {
+    const { requests, connections, open, transport } = await meeting((request) => {
+      request.socket.setNoDelay(true)
+      answerHead(request)
+      setTimeout(() => surprise(request.socket), 2)
+    })
+    for (let i = 0; i < 12; i++) {
+      expect((await requests.head('a', {})).contentLength).toBe(5)
+      await until(() => open.size === 0)
+    }
+    expect(connections.length).toBe(12)
+    expect(transport.load.taken).toBe(0)
+  })
+
+  it.each(surprises.slice(0, 2))('a connection that is %s just when it is used again costs nobody his answer', async (_what, surprise) => {
+    const { requests, connections, transport } = await meeting((request) => {
+      request.socket.setNoDelay(true)
+      answerHead(request)
+      setTimeout(() => surprise(request.socket), connections.length % 4)
+    })
+    for (let i = 0; i < 40; i++) {
+      expect((await requests.head('a', {})).contentLength).toBe(5)
+      await sleep(i % 3)
+    }
+    await until(() => transport.load.taken === 0)
+  })
+
+  it('every caller keeps his own context, whoever opened the connection', async () => {
+    const { requests, connections } = await meeting((request) => {
+      if (request.head.startsWith('HEAD')) answerHead(request)
+      else request.socket.write(answerText(200, '', 'x'.repeat(100_000)))
+    }, 2)
+    const context = new AsyncLocalStorage<number>()
+    const seen: boolean[] = []
+    const callers = Array.from({ length: 12 }, (_, i) =>
+      context.run(i, async () => {
+        await requests.head('a', {})
+        seen.push(context.getStore() === i)
+        for await (const _piece of piecesOf((await requests.get('a', {})).stream)) seen.push(context.getStore() === i)
+      }),
+    )
+    await Promise.all(callers)
+    expect(connections.length).toBe(2)
+    expect(seen.length).toBeGreaterThan(24)
+    expect(seen).not.toContain(false)
+  })
+
+  it('a disk that is closed again and again loses what was under way, and nothing else', async () => {
+    const { requests, transport, open } = await meeting((request) => {
+      if (request.head.startsWith('HEAD')) answerHead(request)
+      else request.socket.write(answerText(200, '', request.head.startsWith('PUT') ? '' : 'x'.repeat(200_000)))
+    })
+    const outcomes = new Set<string>()
+    let isOver = false
+    const closer = (async () => {
+      for (let i = 0; !isOver; i++) {
+        await sleep(i % 7)
+        requests.close()
+      }
+    })()
+    const ask = async (i: number): Promise<void> => {
+      if (i % 3 === 0) await requests.head('a', {})
+      else if (i % 3 === 1) await requests.put('a', Buffer.alloc(i % 2 === 0 ? 10 : 300_000), {})
+      else {
+        let length = 0
+        for await (const piece of piecesOf((await requests.get('a', {})).stream)) length += piece.byteLength
+        if (length !== 200_000) throw new Error(`${length} bytes`)
+      }
+    }
+    await Promise.all(
+      Array.from({ length: 10 }, async (_, worker) => {
+        for (let i = 0; i < 20; i++) outcomes.add((await ending(ask(worker + i))).outcome)
+      }),
+    )
+    isOver = true
+    await closer
+    await until(() => transport.load.taken === 0 && transport.load.waiting === 0 && open.size === 0)
+    outcomes.delete('ok')
+    outcomes.delete('ECONNRESET') // what a body says before the driver has translated it
+    expect([...outcomes]).toEqual(['unavailable'])
+    expect((await requests.head('a', {})).contentLength).toBe(5)
+  })
+
+  it('a request keeps the process alive, also over a connection that was idle; an idle one does not', async () => {
+    const store = await bareStore(closing, (request) => void setTimeout(() => answerHead(request), 60), { ...(secure && { pair }) })
+    const source = `
+      import { S3Driver } from ${JSON.stringify(new URL('../../../src/drivers/s3/s3-driver.ts', import.meta.url).href)}
+      const driver = new S3Driver({
+        bucket: 'b', endpoint: ${JSON.stringify(store.origin)}, pathStyle: true, key: 'k', secret: 's', tls: { rejectUnauthorized: false },
+      })
+      for (let i = 0; i < 3; i++) console.log((await driver.stat('a', {})).size)`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', '--input-type=module', '-e', source])
+    expect(stdout).toBe('5\n5\n5\n')
+    expect(store.connections.length).toBe(1)
+  })
+
+  it.each([
+    ['timeout=0', 3],
+    ['timeout=1', 3],
+    ['timeout=2', 1],
+    ['timeout=99999999999999999999', 1],
+    ['nonsense', 1],
+  ])('of three requests, %s leaves %d connections', async (said, count) => {
+    const { requests, connections } = await meeting((request) => answerHead(request, `Keep-Alive: ${said}\r\n`))
+    for (let i = 0; i < 3; i++) await requests.head('a', {})
+    expect(connections.length).toBe(count)
+  })
+})
+
+describe('a store that is known', () => {
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('is trusted again without its certificate, over %s', async (maxVersion) => {
+    const isResumed: boolean[] = []
+    const { origin } = await bareStore(
+      closing,
+      (request) => {
+        answerHead(request, 'Connection: close\r\n')
+        request.socket.end()
+      },
+      { pair, connected: (socket) => void isResumed.push((socket as TLSSocket).isSessionReused()) },
+    )
+    const { requests, transport } = lean({ endpoint: origin, tls: { ca: pair.cert, maxVersion } })
+    for (let i = 0; i < 3; i++) {
+      await requests.head('a', {})
+      await until(() => transport.load.taken === 0)
+    }
+    expect(isResumed).toEqual([false, true, true])
+  })
+
+  it('by another name is not trusted', async () => {
+    const isResumed: boolean[] = []
+    const connected = (socket: Socket): void => void isResumed.push((socket as TLSSocket).isSessionReused())
+    const { origin } = await bareStore(closing, (request) => answerHead(request), { pair, connected })
+    const port = Number(new URL(origin).port)
+    const { requests, transport } = lean({
+      endpoint: 'https://store.example.com',
+      tls: { ca: pair.cert, host: '127.0.0.1', port },
+    })
+    for (let i = 0; i < 2; i++)
+      expect((await ending(requests.head('a', {}))).error).toMatchObject({
+        code: 'configuration',
+        cause: { code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+      })
+    await until(() => transport.load.taken === 0)
+    expect(isResumed).not.toContain(true)
+  })
+})
