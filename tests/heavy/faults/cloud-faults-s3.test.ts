@@ -15,7 +15,6 @@ interface Variant {
 const VARIANTS: readonly Variant[] = [
   { transport: 'lean' },
   { transport: 'lean', secure: true },
-  { transport: 'lean', agent: true },
   { transport: 'lean', secure: true, agent: true },
   { transport: 'sdk' },
 ]
