@@ -161,6 +161,8 @@ const CLASSES = {
 
 const BARE_DENIAL =
   'permission denied: the answer does not say why; the credentials may lack s3:GetObject, or s3:ListBucket for a file that is missing'
+/** Codes of options that Node does not take for a connection. */
+const OPTIONS = /^ERR_(OSSL_|SOCKET_BAD_PORT|TLS_INVALID_|TLS_PROTOCOL_VERSION_CONFLICT|SSL_NO_CIPHER_MATCH|INVALID_ARG_)/
 /** Codes of OpenSSL's verification, as Node names them. */
 const CERTIFICATE = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|ERR_SSL_)/
 
@@ -251,6 +253,7 @@ function ruleOf({ code, status, message }: S3Cause): Rule {
 
 /** Failures before there is an answer: of sockets, of names, of certificates. */
 function ruleOfConnection(code: string): Rule {
+  if (OPTIONS.test(code)) return ['configuration', `no connection can be made like this (${code}): see "tls"`]
   if (CERTIFICATE.test(code)) return ['configuration', `the certificate of the store is not trusted (${code}): see "tls"`]
   if (/^(E[A-Z_]+|HPE_\w+|ERR_\w+)$/.test(code)) return ['unavailable', `the store cannot be reached (${code})`]
   return 'unknown'

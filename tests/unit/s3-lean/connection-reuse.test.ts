@@ -25,7 +25,7 @@ describe.each([
 ])('over %s', (_name, secure) => {
   const meeting = async (answer: (request: BareRequest) => void, maxSockets = 8) => {
     const store = await bareStore(closing, answer, { ...(secure && { pair }) })
-    const made = lean({ endpoint: store.origin, maxSockets, ...(secure && { tls: { ca: pair.cert } }) })
+    const made = lean({ endpoint: store.origin, maxSockets, retries: 0, ...(secure && { tls: { ca: pair.cert } }) })
     closing.unshift(() => made.requests.close())
     return { ...store, ...made }
   }
@@ -161,6 +161,18 @@ describe('a store that is known', () => {
       await until(() => transport.load.taken === 0)
     }
     expect(isResumed).toEqual([false, true, true])
+  })
+
+  it.each([
+    ['a certificate that is none', { cert: 'nonsense', key: 'nonsense' }],
+    ['a port that is none', { port: 99_999 }],
+    ['a version that is none', { minVersion: 'TLSv9' as 'TLSv1.3' }],
+  ])('is never asked with %s, and the error does not say so', async (_what, tls) => {
+    const { requests, transport } = lean({ endpoint: 'https://127.0.0.1:1', tls })
+    const { error } = await ending(requests.put('a', Buffer.from('hello'), { ifAbsent: true }))
+    expect(error).toMatchObject({ code: 'configuration', cause: { attempts: 1 } })
+    expect(String(error)).not.toContain('not known')
+    expect(transport.load).toEqual({ taken: 0, waiting: 0 })
   })
 
   it('by another name is not trusted', async () => {

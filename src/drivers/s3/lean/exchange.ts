@@ -76,7 +76,8 @@ export class Exchange implements Exchanging, Occupant, Source {
         this.#begin()
       } catch (error) {
         this.#hangUp()
-        reject(error)
+        // What Node says of options that it cannot use: nothing was sent.
+        reject(typeof error === 'object' && error !== null && 'code' in error ? connectionFailure(error) : error)
       }
     })
   }
