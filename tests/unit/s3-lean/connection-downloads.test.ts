@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from '@jest/globals'
+import { ResponseChunks } from '../../../src/drivers/s3/response-chunks.ts'
 import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
 import { certificate } from '../s3-presets/tls-recorder.ts'
 import { bareStore, FACTS } from './bare-store.ts'
@@ -41,6 +42,59 @@ describe.each([
     }
     const sizes = [70_000, 100_001, 300_000, 1_000_003, 2_900_000]
     for (let round = 0; round < 3; round++) await Promise.all([...sizes, ...sizes].map(read))
+  })
+})
+
+describe.each([
+  ['TCP', undefined],
+  ['TLS', certificate],
+])('a download over %s', (_name, identity) => {
+  it.each([
+    ['has not begun', 0],
+    ['has rested', 1],
+    ['rests after a while', 40],
+  ])('whose reader %s is stopped, and whole when he comes back', async (_what, count) => {
+    const SIZE = 48 * 1024 * 1024
+    const pair = await identity?.()
+    const block = Buffer.alloc(64 * 1024, 'bytes')
+    let sent = 0
+    const store = await bareStore(
+      closing,
+      ({ socket }) => {
+        socket.write(`HTTP/1.1 200 Said\r\n${FACTS}Content-Length: ${SIZE}\r\n\r\n`)
+        const more = (): void => {
+          while (sent < SIZE) {
+            sent += block.byteLength
+            if (!socket.write(block)) {
+              socket.once('drain', more)
+              return
+            }
+          }
+        }
+        more()
+      },
+      { pair },
+    )
+    const { requests } = lean({ endpoint: store.origin, ...(pair && { tls: { ca: pair.cert } }) })
+    closing.unshift(() => requests.close())
+    const chunks = new ResponseChunks((await requests.get('a', {})).stream)
+    let received = 0
+    for (let i = 0; i < count; i++) {
+      await chunks.wait()
+      received += chunks.take()?.byteLength ?? 0
+    }
+    let before = -1
+    while (before !== sent) {
+      before = sent
+      await sleep(50)
+    }
+    expect(chunks.buffered).toBeLessThan(512 * 1024)
+    expect(sent - received).toBeLessThan(SIZE / 2) // what the system keeps in its buffers is in it
+    while (!chunks.drained) {
+      await chunks.wait()
+      received += chunks.take()?.byteLength ?? 0
+    }
+    expect([received, chunks.failure]).toEqual([SIZE, undefined])
   })
 })
 
