@@ -60,13 +60,13 @@ describe.each([
             received += chunk.length
             if (received > LARGE.byteLength) socket.write(answerText(200, ''))
             // What the system has taken from the writer is read at once: he cannot see how it goes on.
-            else if (received < 14_000_000 && Math.floor(before / 131_072) < Math.floor(received / 131_072)) {
+            else if (received < 10_000_000 && Math.floor(before / 131_072) < Math.floor(received / 131_072)) {
               socket.pause()
               setTimeout(() => socket.resume(), 15)
             }
           }),
       },
-      { socketTimeoutMs: 600, retries: 0 },
+      { socketTimeoutMs: 400, retries: 0 },
     )
     await requests.head('a', {})
     expect((await requests.put('a', LARGE, {})).etag).toBe(ETAG)
@@ -97,6 +97,47 @@ describe.each([
     await until(() => transport.load.taken === 0)
     await requests.head('a', {})
     expect(open.size).toBeLessThan(3)
+  })
+
+  it('a write under a condition comes whole at most once, whatever becomes of connections', async () => {
+    const came = new Map<string, number>()
+    let turn = 0
+    const answers: readonly ((socket: BareRequest['socket']) => unknown)[] = [
+      (socket) => socket.destroy(),
+      (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Le'),
+      (socket) => socket.end('no answer\r\n\r\n'),
+      (socket) => socket.write(answerText(200, ''), () => setTimeout(() => socket.destroy(), 2)),
+      (socket) => socket.write(answerText(200, ''), () => socket.end()),
+    ]
+    const { requests, transport } = await meeting(
+      ({ head, socket }) => {
+        const [, target = ''] = head.split(' ')
+        came.set(target, (came.get(target) ?? 0) + 1)
+        const misfortune = answers[turn++ % 11]
+        if (misfortune === undefined) socket.write(answerText(200, ''))
+        else misfortune(socket)
+      },
+      {
+        secure,
+        begun: (head, socket) => {
+          if (!head.includes('100-continue')) return
+          if (turn++ % 3 === 0) socket.destroy()
+          else socket.write('HTTP/1.1 100 Continue\r\n\r\n')
+        },
+      },
+      { retries: 5 },
+    )
+    const outcomes = new Set<string>()
+    const write = async (worker: number): Promise<void> => {
+      for (let i = 0; i < 24; i++) {
+        const bytes = LARGE.subarray(0, [0, 10, 50_000, 1_500_000][i % 4])
+        outcomes.add((await ending(requests.put(`${worker}-${i}`, bytes, { ifAbsent: true }))).outcome)
+      }
+    }
+    await Promise.all(Array.from({ length: 6 }, (_, worker) => write(worker)))
+    expect(Math.max(...came.values())).toBe(1)
+    expect([...outcomes].toSorted()).toEqual(['ok', 'unavailable'])
+    await until(() => transport.load.taken === 0)
   })
 
   it('an abort at any moment leaves no connection and no place taken', async () => {
