@@ -166,7 +166,7 @@ export class Connection {
     })
   }
 
-  /** Calls back, once, when everything that was written has left this process. Not if the connection breaks before. */
+  /** Calls back, once, when everything that was written has left this process, or cannot any more. */
   whenSent(then: () => void): void {
     this.#whenSent = then
   }
