@@ -1,3 +1,4 @@
+import { Agent as SecureAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import type { S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
@@ -27,6 +28,43 @@ async function meeting(
   return { ...store, ...made }
 }
 
+/** A store that takes longer for a part than silence may last, and moves all the time. */
+async function uploadSlowly(secure: boolean, options: Partial<S3DriverOptions> = {}): Promise<void> {
+  let received = 0
+  let isFirst = true
+  const { requests } = await meeting(
+    () => undefined,
+    {
+      secure,
+      connected: (socket) =>
+        socket.prependListener('data', (chunk) => {
+          if (isFirst) {
+            isFirst = false
+            socket.write(answerText(200, '')) // to a HEAD
+            return
+          }
+          const before = received
+          received += chunk.length
+          if (received > LARGE.byteLength) socket.write(answerText(200, ''))
+          // What the system has taken from the writer is read at once: he cannot see how it goes on.
+          else if (received < 10_000_000 && Math.floor(before / 131_072) < Math.floor(received / 131_072)) {
+            socket.pause()
+            setTimeout(() => socket.resume(), 15)
+          }
+        }),
+    },
+    { socketTimeoutMs: 400, retries: 0, ...options },
+  )
+  await requests.head('a', {})
+  expect((await requests.put('a', LARGE, {})).etag).toBe(ETAG)
+}
+
+it('over TLS by an agent, an upload may take longer than silence, as long as it moves', async () => {
+  const agent = new SecureAgent({ keepAlive: true, ca: pair.cert })
+  closing.push(() => agent.destroy())
+  await uploadSlowly(true, { agent, tls: undefined })
+})
+
 describe.each([
   ['TCP', false],
   ['TLS', true],
@@ -42,35 +80,7 @@ describe.each([
     expect(connections.length).toBe(1)
   })
 
-  it('an upload may take longer than silence, as long as it moves', async () => {
-    let received = 0
-    let isFirst = true
-    const { requests } = await meeting(
-      () => undefined,
-      {
-        secure,
-        connected: (socket) =>
-          socket.prependListener('data', (chunk) => {
-            if (isFirst) {
-              isFirst = false
-              socket.write(answerText(200, '')) // to a HEAD
-              return
-            }
-            const before = received
-            received += chunk.length
-            if (received > LARGE.byteLength) socket.write(answerText(200, ''))
-            // What the system has taken from the writer is read at once: he cannot see how it goes on.
-            else if (received < 10_000_000 && Math.floor(before / 131_072) < Math.floor(received / 131_072)) {
-              socket.pause()
-              setTimeout(() => socket.resume(), 15)
-            }
-          }),
-      },
-      { socketTimeoutMs: 400, retries: 0 },
-    )
-    await requests.head('a', {})
-    expect((await requests.put('a', LARGE, {})).etag).toBe(ETAG)
-  })
+  it('an upload may take longer than silence, as long as it moves', () => uploadSlowly(secure))
 
   const after: readonly (readonly [what: string, then: (socket: BareRequest['socket']) => void])[] = [
     ['is closed', (socket) => socket.end()],

@@ -9,6 +9,7 @@ import { nodeHttp, nodeHttps } from '../../../builtins.ts'
 import { asBuffer } from '../../../content.ts'
 import { ReadableBytes } from '../byte-stream.ts'
 import type { Answer } from './answer.ts'
+import { PIECE_BYTES } from './connection.ts'
 import type { Carrier } from './connections.ts'
 import { CONTINUE_MS, type Exchanged, type Exchanging, type ExchangeSettings } from './exchange.ts'
 import { connectionFailure, timeoutFailure } from './failure.ts'
@@ -110,9 +111,20 @@ class AgentExchange implements Exchanging {
   readonly #sendBody = (): void => {
     clearTimeout(this.#timer)
     const { body } = this.#exchanged
-    if (this.#owesBody && body !== undefined) this.#call.end(asBuffer(body))
+    if (this.#owesBody && body !== undefined) this.#write(asBuffer(body), this.#exchanged.origin.isSecure ? PIECE_BYTES : body.byteLength)
     else if (!this.#call.writableEnded) this.#call.end()
     this.#owesBody = false
+  }
+
+  /** One piece after the other has left this process. */
+  #write(body: Buffer, pieceBytes: number): void {
+    if (body.byteLength <= pieceBytes) {
+      this.#call.end(body)
+      return
+    }
+    this.#call.write(body.subarray(0, pieceBytes), (error) => {
+      if (!error && !this.#isClosed) this.#write(body.subarray(pieceBytes), pieceBytes)
+    })
   }
 
   readonly #connect = (): void => {

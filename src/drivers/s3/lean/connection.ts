@@ -5,11 +5,11 @@
  * `node:http` does the same for three times the processor time of a small request (docs/performance.md), most of it in streams and
  * events that nobody here listens to.
  */
-import type { OnReadOpts, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import { nodeNet, nodeTls } from '../../../builtins.ts'
 import { type AnswerEvents, AnswerParser } from './answer-parser.ts'
 import { connectionFailure } from './failure.ts'
+import { openSocket } from './open-socket.ts'
 import type { Origin } from './origin.ts'
 
 /** The request that is under way. */
@@ -26,15 +26,17 @@ export interface ConnectionSettings {
   readonly tls: ConnectionOptions | undefined
 }
 
-/** What is remembered of the last connection to the same place, so that the next one is secured in one round trip less. */
-export interface Sessions {
-  get(origin: Origin): Buffer | undefined
-  set(origin: Origin, session: Buffer | undefined): void
+/** Where connections belong. */
+export interface Pool {
+  /** Of the last connection to the same place, so that the next one is secured in one round trip less. */
+  sessionOf(origin: Origin): Buffer | undefined
+  keepSession(origin: Origin, session: Buffer | undefined): void
+  /** Its socket is no more. */
+  forget(connection: Connection, origin: Origin): void
 }
 
 /** So much, and the head of its answer, comes with one read: whatever is read eagerly (lean-requests.ts). */
 const SLAB_BYTES = 68 * 1024
-const KEEP_ALIVE_MS = 1_000
 
 export class Connection {
   readonly #socket: Socket
@@ -61,8 +63,8 @@ export class Connection {
   /** When it is closed unless it is used again, by `performance.now`. */
   idleUntil = 0
 
-  /** @param gone called once */
-  constructor(origin: Origin, { socketTimeoutMs, tls }: ConnectionSettings, sessions: Sessions, gone: (connection: Connection) => void) {
+  /** Begins to connect. @throws what Node says of options that are none */
+  constructor(origin: Origin, { socketTimeoutMs, tls }: ConnectionSettings, pool: Pool) {
     this.#socketTimeoutMs = socketTimeoutMs
     this.#isSecure = origin.isSecure
     this.#parser = new AnswerParser({
@@ -71,38 +73,22 @@ export class Connection {
       data: (piece) => this.#occupant?.data(piece),
       ended: () => this.#occupant?.ended(),
     })
-    const { hostname: host } = origin
-    const port = Number(origin.port ?? (origin.isSecure ? 443 : 80))
-    const onread: OnReadOpts = { buffer: () => (this.#slab ??= Buffer.allocUnsafeSlow(SLAB_BYTES)), callback: this.#read }
-    const to = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }
-    if (origin.isSecure) {
-      const servername = nodeNet().isIP(host) === 0 ? host : ''
-      const socket = nodeTls().connect({
-        ...to,
-        servername,
-        ALPNProtocols: ['http/1.1'],
-        session: sessions.get(origin),
-        ...tls,
-        ...{ onread },
-      })
-      socket.on('session', (session: Buffer) => sessions.set(origin, session))
-      this.#socket = socket.once('secureConnect', this.#opened)
-    } else
-      this.#socket = nodeNet()
-        .connect({ ...to, onread })
-        .once('connect', this.#opened)
+    const onread = { buffer: () => (this.#slab ??= Buffer.allocUnsafeSlow(SLAB_BYTES)), callback: this.#read }
+    this.#socket = openSocket(origin, { tls, session: pool.sessionOf(origin), onread })
     this.#socket.setTimeout(socketTimeoutMs)
     this.#socket
+      .once(origin.isSecure ? 'secureConnect' : 'connect', this.#opened)
+      .on('session', (session: Buffer) => pool.keepSession(origin, session))
       .on('timeout', this.#silent)
       .on('error', (error) => {
-        if (!this.#isOpen) sessions.set(origin, undefined)
+        if (!this.#isOpen) pool.keepSession(origin, undefined)
         this.#end(error)
       })
       .on('end', () => this.#end(undefined))
       .on('close', () => {
         this.#end(this.#error)
         this.#isGone = true
-        gone(this)
+        pool.forget(this, origin)
         this.#whenGone?.()
       })
   }
@@ -157,7 +143,7 @@ export class Connection {
     }
   }
 
-  /** TLS takes whatever it gets in at once, twice, and tells nothing until all has left: a slow network would look like a silent one. */
+  /** One after the other has left this process. */
   #writePieces(body: Uint8Array, from: number): void {
     const end = Math.min(from + PIECE_BYTES, body.byteLength)
     this.#socket.write(body.subarray(from, end), (error) => {
@@ -263,4 +249,5 @@ export class Connection {
 
 /** Up to here, copying the body behind the head takes less than handing the kernel two pieces. */
 const JOINED_BYTES = 32 * 1024
-const PIECE_BYTES = 256 * 1024
+/** Of a body, into TLS, which takes whatever it gets at once, and tells nothing until all has left: a slow network would look silent. */
+export const PIECE_BYTES: number = 256 * 1024

@@ -1,5 +1,5 @@
 /** What carries the requests of a disk: connections that are kept for the next request while they are idle. */
-import { Connection, type ConnectionSettings, type Sessions } from './connection.ts'
+import { Connection, type ConnectionSettings, type Pool } from './connection.ts'
 import { type Exchanged, Exchange, type Exchanging, type ExchangeSettings } from './exchange.ts'
 import type { Origin } from './origin.ts'
 
@@ -23,8 +23,8 @@ const IDLE_MS = 15_000
 /** The store that says when it closes is believed, less what its word takes to arrive. */
 const NOTICE_MS = 1_000
 
-export class Connections implements Carrier, Sessions {
-  readonly #settings: ConnectionsSettings
+export class Connections implements Carrier, Pool {
+  readonly settings: ConnectionsSettings
   readonly #now: () => number
   readonly #all = new Set<Connection>()
   /** By place; the last one was used last, and is used next: the others become idle for good. */
@@ -34,20 +34,20 @@ export class Connections implements Carrier, Sessions {
   #timerAt = Number.POSITIVE_INFINITY
 
   constructor(settings: ConnectionsSettings, now: () => number) {
-    this.#settings = settings
+    this.settings = settings
     this.#now = now
   }
 
   exchange(exchanged: Exchanged, closed: () => void): Exchanging {
-    return new Exchange(exchanged, this.#settings, this, closed)
+    return new Exchange(exchanged, this, closed)
   }
 
   /** One that is idle, or a new one. */
   take(origin: Origin): Connection {
     const idle = this.#idle.get(placeOf(origin))
     for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) if (!connection.isBroken) return connection
-    if (this.#all.size >= this.#settings.maxSockets) this.#closeOldest()
-    const connection = new Connection(origin, this.#settings, this, (gone) => this.#forget(gone, origin))
+    if (this.#all.size >= this.settings.maxSockets) this.#closeOldest()
+    const connection = new Connection(origin, this.settings, this)
     this.#all.add(connection)
     return connection
   }
@@ -82,16 +82,16 @@ export class Connections implements Carrier, Sessions {
     this.#idle.clear()
   }
 
-  get(origin: Origin): Buffer | undefined {
+  sessionOf(origin: Origin): Buffer | undefined {
     return this.#sessions.get(placeOf(origin))
   }
 
-  set(origin: Origin, session: Buffer | undefined): void {
+  keepSession(origin: Origin, session: Buffer | undefined): void {
     if (session === undefined) this.#sessions.delete(placeOf(origin))
     else this.#sessions.set(placeOf(origin), session)
   }
 
-  #forget(connection: Connection, origin: Origin): void {
+  forget(connection: Connection, origin: Origin): void {
     this.#all.delete(connection)
     const place = placeOf(origin)
     const idle = this.#idle.get(place)?.filter((each) => each !== connection)

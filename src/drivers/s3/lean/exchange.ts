@@ -42,7 +42,6 @@ export const CONTINUE_MS = 1_000
 
 export class Exchange implements Exchanging, Occupant, Source {
   readonly #exchanged: Exchanged
-  readonly #settings: ExchangeSettings
   readonly #connections: Connections
   readonly #closed: () => void
   readonly #head: string
@@ -59,9 +58,8 @@ export class Exchange implements Exchanging, Occupant, Source {
   #timer: NodeJS.Timeout | undefined
 
   /** @throws InvalidArgumentError for a header that HTTP cannot carry */
-  constructor(exchanged: Exchanged, settings: ExchangeSettings, connections: Connections, closed: () => void) {
+  constructor(exchanged: Exchanged, connections: Connections, closed: () => void) {
     this.#exchanged = exchanged
-    this.#settings = settings
     this.#connections = connections
     this.#closed = closed
     this.#head = headOf(exchanged)
@@ -92,7 +90,7 @@ export class Exchange implements Exchanging, Occupant, Source {
       this.connected()
       return
     }
-    const ms = this.#settings.connectTimeoutMs
+    const ms = this.#connections.settings.connectTimeoutMs
     this.#timer = setTimeout(() => this.#give(timeoutFailure('connecting', ms, false)), ms)
   }
 
@@ -102,7 +100,7 @@ export class Exchange implements Exchanging, Occupant, Source {
     const { body, expectsContinue } = this.#exchanged
     if (this.#owesBody && expectsContinue) {
       this.#connection?.write(this.#head, undefined)
-      this.#timer = setTimeout(this.#sendBody, Math.min(CONTINUE_MS, this.#settings.socketTimeoutMs / 2))
+      this.#timer = setTimeout(this.#sendBody, Math.min(CONTINUE_MS, this.#connections.settings.socketTimeoutMs / 2))
       return
     }
     this.#connection?.write(this.#head, this.#owesBody ? body : undefined)
@@ -146,7 +144,7 @@ export class Exchange implements Exchanging, Occupant, Source {
     if (isUnread || this.#wasUnread) {
       this.#wasUnread = isUnread
       this.#connection?.awaitSilence()
-    } else this.#give(timeoutFailure('waiting for the store', this.#settings.socketTimeoutMs, this.#mayBeDone))
+    } else this.#give(timeoutFailure('waiting for the store', this.#connections.settings.socketTimeoutMs, this.#mayBeDone))
   }
 
   pause(): void {
