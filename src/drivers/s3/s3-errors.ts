@@ -166,6 +166,9 @@ const OPTIONS = /^ERR_(OSSL_|SOCKET_BAD_PORT|TLS_INVALID_|TLS_PROTOCOL_VERSION_C
 /** Codes of OpenSSL's verification, as Node names them. */
 const CERTIFICATE = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|ERR_SSL_)/
 
+/** Of a connection that is secured already: what came is not what was sent. */
+const DAMAGED = /BAD_RECORD_MAC|DECRYPT/
+
 /** An error of ours as it is; anything else translated. @param bucket for the error that says that it is missing */
 export function translated(error: unknown, bucket: string): StorageError {
   if (isStorageError(error)) return error
@@ -254,6 +257,7 @@ function ruleOf({ code, status, message }: S3Cause): Rule {
 /** Failures before there is an answer: of sockets, of names, of certificates. */
 function ruleOfConnection(code: string): Rule {
   if (OPTIONS.test(code)) return ['configuration', `no connection can be made like this (${code}): see "tls"`]
+  if (DAMAGED.test(code)) return ['unavailable', `the connection was damaged on its way (${code})`]
   if (CERTIFICATE.test(code)) return ['configuration', `the certificate of the store is not trusted (${code}): see "tls"`]
   if (/^(E[A-Z_]+|HPE_\w+|ERR_\w+)$/.test(code)) return ['unavailable', `the store cannot be reached (${code})`]
   return 'unknown'

@@ -1,10 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from '@jest/globals'
+import { listenAnywhere } from '../../support/forwarding.ts'
 import { certificate } from '../s3-presets/tls-recorder.ts'
 import { answerText, bareStore, type BareRequest } from './bare-store.ts'
 import { closedAfterEach, ending, lean, piecesOf, until } from './scripted-store.ts'
@@ -191,5 +192,35 @@ describe('a store that is known', () => {
       })
     await until(() => transport.load.taken === 0)
     expect(isResumed).not.toContain(true)
+  })
+
+  it('whose answer arrives damaged has broken off: what may be repeated is, over another connection', async () => {
+    let isAnswering = false
+    let isDamaged = false
+    const answer = ({ socket, head }: BareRequest): void => {
+      if (head.startsWith('HEAD')) answerHead({ socket, head, body: Buffer.alloc(0) })
+      else socket.write(answerText(200, '', 'hello').slice(0, -5), () => setTimeout(() => socket.write('hello'), 20))
+    }
+    const store = await bareStore(closing, answer, { pair })
+    const between = createServer((socket) => {
+      const behind = connect(Number(new URL(store.origin).port), '127.0.0.1')
+      socket.on('data', (chunk) => behind.write(chunk))
+      behind.on('data', (chunk: Buffer) => {
+        if (isAnswering && !isDamaged && chunk.length < 100) {
+          isDamaged = true
+          chunk.writeUInt8(chunk.readUInt8(chunk.length - 1) ^ 1, chunk.length - 1)
+        }
+        socket.write(chunk)
+      })
+      for (const each of [socket, behind]) each.on('error', () => undefined).on('close', () => (socket.destroy(), behind.destroy()))
+    })
+    const port = await listenAnywhere(between)
+    closing.push(() => new Promise((resolve) => between.close(resolve)))
+    const { requests } = lean({ endpoint: store.origin, tls: { ca: pair.cert, host: '127.0.0.1', port } })
+    closing.unshift(() => requests.close())
+    await requests.head('a', {})
+    isAnswering = true
+    expect((await requests.get('a', { eager: true })).bytes).toEqual(Buffer.from('hello'))
+    expect([isDamaged, store.connections.length]).toEqual([true, 2])
   })
 })
