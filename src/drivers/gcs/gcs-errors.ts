@@ -74,8 +74,9 @@ const REASONS: Readonly<Record<string, ErrorCode>> = {
 /** Nothing was sent: there was no connection. */
 const UNSENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN'])
 
-/** TLS and addresses that are wrong, and stay so. */
-const CONFIGURATION = /^(CERT_|ERR_TLS_|ERR_SSL_|EPROTO|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_INVALID_URL|HOSTNAME_MISMATCH)/
+/** TLS and addresses that are wrong, and stay so; not a record that was damaged on its way. */
+const CONFIGURATION =
+  /^(CERT_|ERR_TLS_|ERR_SSL_(?!.*(?:BAD_RECORD_MAC|DECRYPT))|EPROTO|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|ERR_INVALID_URL|HOSTNAME_MISMATCH)/
 
 const ERRORS: Readonly<Partial<Record<ErrorCode, new (message?: string, context?: { cause?: unknown }) => StorageError>>> = {
   already_exists: FileExistsError,

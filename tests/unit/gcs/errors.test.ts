@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import { Disk } from '../../../src/disk.ts'
+import { codeOf, GcsFailure } from '../../../src/drivers/gcs/gcs-errors.ts'
 import { GcsDriver } from '../../../src/drivers/gcs/gcs-driver.ts'
 import type { StorageError } from '../../../src/errors.ts'
 import { rejectionOf } from '../../../src/testing/conformance/assertions.ts'
@@ -170,6 +171,14 @@ describe('what Google Cloud Storage answers', () => {
 })
 
 describe('what the network does', () => {
+  it.each([
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'configuration'],
+    ['ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC', 'unavailable'],
+    ['ERR_SSL_SSL/TLS_ALERT_BAD_RECORD_MAC', 'unavailable'],
+  ])('%s is %s', (code, ours) => {
+    expect(codeOf(new GcsFailure('said by TLS', { code }))).toBe(ours)
+  })
+
   it('is unavailable when nobody listens', async () => {
     const gone = await listen(() => undefined)
     await gone.close()
