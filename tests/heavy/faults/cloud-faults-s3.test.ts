@@ -1,6 +1,5 @@
-import { Agent } from 'node:http'
-import { Agent as SecureAgent } from 'node:https'
-import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
+import { Agent } from 'node:https'
+import { S3Driver, type S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
 import { describeHttpFaults } from '../../support/http-faults.ts'
 import { testBucket } from '../../support/stores/s3-store.ts'
 import { certificate } from '../../unit/s3-presets/tls-recorder.ts'
@@ -18,6 +17,18 @@ const VARIANTS: readonly Variant[] = [
   { transport: 'lean', secure: true, agent: true },
   { transport: 'sdk' },
 ]
+
+/** A driver and its agent, which is closed along: whoever made an agent closes it. */
+function overAgent(options: S3DriverOptions, ca: Buffer | undefined): S3Driver {
+  const agent = new Agent({ keepAlive: true, ca })
+  const driver = new S3Driver({ ...options, agent })
+  const close = driver.close.bind(driver)
+  driver.close = async () => {
+    await close()
+    agent.destroy()
+  }
+  return driver
+}
 
 for (const { transport, secure = false, agent = false } of VARIANTS)
   describeHttpFaults(
@@ -44,22 +55,17 @@ for (const { transport, secure = false, agent = false } of VARIANTS)
       const [bucket, identity] = await Promise.all([testBucket(), secure ? certificate() : undefined])
       // A bit that flips below TLS never arrives; here it flips beyond it, where only a signature of the body tells.
       const overTls = identity && { signPayload: true, ...(!agent && { tls: { ca: identity.cert } }) }
-      const through = secure ? new SecureAgent({ keepAlive: true, ca: identity?.cert }) : new Agent({ keepAlive: true })
       return {
         endpoint: bucket.server.endpoint,
         identity,
         driver: (endpoint, socketTimeoutMs) => {
           const more = endpoint.startsWith('https:') ? overTls : {}
           const given = { transport, endpoint, socketTimeoutMs, partSize: 5 * 1024 * 1024, ...more }
-          return new S3Driver(
-            bucket.options(agent && endpoint.startsWith(secure ? 'https:' : 'http:') ? { ...given, agent: through } : given),
-          )
+          const options = bucket.options(given)
+          return agent && endpoint.startsWith('https:') ? overAgent(options, identity?.cert) : new S3Driver(options)
         },
         leftovers: () => bucket.openUploads(),
-        remove: () => {
-          through.destroy()
-          return bucket.remove()
-        },
+        remove: () => bucket.remove(),
       }
     },
   )
