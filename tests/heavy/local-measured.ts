@@ -1,16 +1,16 @@
-/** Runs a piece of code in a fresh process, and tells how much its resident memory grew at most. */
+/** Runs a piece of code in a fresh process, and tells by how much the most that was ever resident grew. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text as readText } from 'node:stream/consumers'
 
-/** What every measured script begins with. `measure(run)` prints the growth of the peak over what was resident before. */
+/** What every measured script begins with. `measure(run)` prints how much higher the peak is than the one before. */
 const PRELUDE = `
 import { readFileSync } from 'node:fs'
 import { LocalDriver } from ${JSON.stringify(new URL('../../src/drivers/local/local-driver.ts', import.meta.url).href)}
 import { collect, toContent, toReadable } from ${JSON.stringify(new URL('../../src/content.ts', import.meta.url).href)}
 const kilobytes = (field) => Number(new RegExp(field + ':\\\\s+(\\\\d+) kB').exec(readFileSync('/proc/self/status', 'utf8'))[1])
 async function measure(run) {
-  const before = kilobytes('VmRSS')
+  const before = kilobytes('VmHWM')
   const result = await run()
   console.log(JSON.stringify({ growthMiB: (kilobytes('VmHWM') - before) / 1024, result }))
 }
