@@ -78,8 +78,13 @@ export class ArrivingAnswer implements Answer {
       sink.data(sink.borrows === true ? piece : this.#source.keep(piece))
       return
     }
-    this.#kept ??= []
-    this.#kept.push(this.#source.keep(piece))
+    const kept = this.#source.keep(piece)
+    if (this.#kept === undefined) {
+      // Who has just been given the answer reads it before more can come: to stop the socket and set it going takes as long as all else.
+      this.#kept = [kept]
+      return
+    }
+    this.#kept.push(kept)
     this.#source.pause()
   }
 

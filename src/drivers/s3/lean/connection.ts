@@ -37,6 +37,10 @@ export interface Pool {
 
 /** So much, and the head of its answer, comes with one read: whatever is read eagerly (lean-requests.ts). */
 const SLAB_BYTES = 68 * 1024
+/** Up to here, copying the body behind the head takes less than handing the kernel two pieces. */
+const JOINED_BYTES = 32 * 1024
+/** Of a body, into TLS, which takes whatever it gets at once, and tells nothing until all has left: a slow network would look silent. */
+export const PIECE_BYTES: number = 256 * 1024
 
 export class Connection {
   readonly #socket: Socket
@@ -246,8 +250,3 @@ export class Connection {
     this.#socket.destroy()
   }
 }
-
-/** Up to here, copying the body behind the head takes less than handing the kernel two pieces. */
-const JOINED_BYTES = 32 * 1024
-/** Of a body, into TLS, which takes whatever it gets at once, and tells nothing until all has left: a slow network would look silent. */
-export const PIECE_BYTES: number = 256 * 1024
