@@ -123,6 +123,7 @@ const CODES: Readonly<Record<string, Rule>> = {
   ECONNRESET: ['unavailable', 'the connection was cut'],
   ERR_STREAM_PREMATURE_CLOSE: ['unavailable', 'the connection was cut'],
   EPIPE: ['unavailable', 'the connection was cut'],
+  EBADMSG: ['unavailable', 'the answer cannot be read as HTTP/1.1: look at "endpoint", its scheme and its port, and at proxies on the way'],
 }
 
 /** For answers without a code, or with one that is not in the table. */

@@ -224,3 +224,12 @@ describe('a store that is known', () => {
     expect([isDamaged, store.connections.length]).toEqual([true, 2])
   })
 })
+
+it('an endpoint that speaks something else is told as such', async () => {
+  const { origin } = await bareStore(closing, ({ socket }) => socket.write('SSH-2.0-OpenSSH_9.2\r\n'))
+  const { requests, transport } = lean({ endpoint: origin, retries: 0 })
+  const { error } = await ending(requests.head('a', {}))
+  expect(error).toMatchObject({ code: 'unavailable', cause: { code: 'EBADMSG', message: 'the answer cannot be read: it is not HTTP/1' } })
+  expect(String(error)).toContain('look at "endpoint", its scheme')
+  await until(() => transport.load.taken === 0)
+})
