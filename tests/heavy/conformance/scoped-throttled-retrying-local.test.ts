@@ -1,8 +1,8 @@
-import { retrying } from '../../src/decorators/retrying.ts'
-import { scoped } from '../../src/decorators/scoped.ts'
-import { throttled } from '../../src/decorators/throttled.ts'
-import { describeDriver } from '../../src/testing/conformance/index.ts'
-import { makeLocal } from '../support/local-store.ts'
+import { retrying } from '../../../src/decorators/retrying.ts'
+import { scoped } from '../../../src/decorators/scoped.ts'
+import { throttled } from '../../../src/decorators/throttled.ts'
+import { describeDriver } from '../../../src/testing/conformance/index.ts'
+import { makeLocal } from '../../support/local-store.ts'
 
 describeDriver('scoped(throttled(retrying(local)))', async () => {
   const { driver, failDeletes, ...store } = await makeLocal()
