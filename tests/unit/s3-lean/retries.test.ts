@@ -287,6 +287,17 @@ describe('a connection that the store closes when a request comes', () => {
     return { origin: `http://127.0.0.1:${port}`, heads }
   }
 
+  /** A disk whose connection has been idle for five seconds, and is closed by the store. */
+  async function idleForLong(): Promise<{ readonly requests: Lean['requests']; readonly heads: string[] }> {
+    const { origin, heads } = await closesLate()
+    let now = Date.now()
+    const { requests, transport } = lean({ endpoint: origin, retries: 0 }, { now: () => now })
+    closing.unshift(() => transport.close())
+    await requests.head('first', {})
+    now += 5_000
+    return { requests, heads }
+  }
+
   it.each([
     ['HEAD', (requests: Lean['requests']) => requests.head('a', {})],
     ['GET', (requests: Lean['requests']) => requests.get('a', {}).then(({ stream }) => collect(piecesOf(stream)))],
@@ -302,12 +313,7 @@ describe('a connection that the store closes when a request comes', () => {
   })
 
   it('a write under a condition that had waited for its turn goes on, as its body was not sent', async () => {
-    const { origin, heads } = await closesLate()
-    let now = Date.now()
-    const { requests, transport } = lean({ endpoint: origin, retries: 0 }, { now: () => now })
-    closing.unshift(() => transport.close())
-    await requests.head('first', {})
-    now += 5_000
+    const { requests, heads } = await idleForLong()
     await requests.put('a', BYTES, { ifAbsent: true })
     expect(heads.map((head) => head.split(' ')[0])).toEqual(['HEAD', 'PUT', 'PUT'])
   })
@@ -317,12 +323,7 @@ describe('a connection that the store closes when a request comes', () => {
       ['of no bytes', (requests: Lean['requests']) => requests.put('a', Buffer.alloc(0), { ifAbsent: true })],
       ['that is a copy', (requests: Lean['requests']) => requests.copy('a', 'b', { replace: false, ifAbsent: true })],
     ])('a write under a condition %s does not take a connection that was idle', async (_what, ask) => {
-      const { origin, heads } = await closesLate()
-      let now = Date.now()
-      const { requests, transport } = lean({ endpoint: origin, retries: 0 }, { now: () => now })
-      closing.unshift(() => transport.close())
-      await requests.head('first', {})
-      now += 5_000
+      const { requests, heads } = await idleForLong()
       const { error } = await ending(ask(requests))
       expect(String(error)).not.toContain('not known') // The store's answer to a copy is none, which is told.
       expect(heads.map((head) => head.split(' ')[0])).toEqual(['HEAD', 'PUT'])

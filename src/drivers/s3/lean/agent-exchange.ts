@@ -11,7 +11,7 @@ import { ReadableBytes } from '../byte-stream.ts'
 import type { Answer } from './answer.ts'
 import { PIECE_BYTES } from './connection.ts'
 import type { Carrier } from './connections.ts'
-import { CONTINUE_MS, type Exchanged, type Exchanging, type ExchangeSettings } from './exchange.ts'
+import { continueMs, type Exchanged, type Exchanging, type ExchangeSettings } from './exchange.ts'
 import { connectionFailure, timeoutFailure } from './failure.ts'
 import type { Headers } from './object-headers.ts'
 
@@ -146,7 +146,7 @@ class AgentExchange implements Exchanging {
   readonly #connected = (): void => {
     clearTimeout(this.#timer)
     this.#isSent = true
-    if (this.#owesBody) this.#timer = setTimeout(this.#sendBody, Math.min(CONTINUE_MS, this.#settings.socketTimeoutMs / 2))
+    if (this.#owesBody) this.#timer = setTimeout(this.#sendBody, continueMs(this.#settings))
   }
 
   /** Of a connection that is silent because its answer is not read, silence is no fault; nor is it when the reader has just come back. */

@@ -1,6 +1,6 @@
 /**
  * An answer whose body comes over a connection of ours. What comes before there is a reader, or while he pauses, is kept, and stops the
- * connection: at most what was under way.
+ * connection when it is more than what came with the head.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ByteSink, ByteStream } from '../byte-stream.ts'

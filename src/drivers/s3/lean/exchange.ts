@@ -12,7 +12,7 @@ import type { AnswerHead } from './answer-parser.ts'
 import type { Connection, Occupant } from './connection.ts'
 import type { Connections } from './connections.ts'
 import { connectionFailure, isFailure, timeoutFailure } from './failure.ts'
-import type { Headers } from './object-headers.ts'
+import { type Headers, textOf } from './object-headers.ts'
 import type { Origin } from './origin.ts'
 
 export interface Exchanged {
@@ -38,7 +38,9 @@ export interface Exchanging {
 }
 
 /** RFC 9110, 10.1.1: a client does not wait for ever; many servers never say it. At most half of the silence that is allowed. */
-export const CONTINUE_MS = 1_000
+export function continueMs({ socketTimeoutMs }: ExchangeSettings): number {
+  return Math.min(1_000, socketTimeoutMs / 2)
+}
 
 export class Exchange implements Exchanging, Occupant, Source {
   readonly #exchanged: Exchanged
@@ -100,7 +102,7 @@ export class Exchange implements Exchanging, Occupant, Source {
     const { body, expectsContinue } = this.#exchanged
     if (this.#owesBody && expectsContinue) {
       this.#connection?.write(this.#head, undefined)
-      this.#timer = setTimeout(this.#sendBody, Math.min(CONTINUE_MS, this.#connections.settings.socketTimeoutMs / 2))
+      this.#timer = setTimeout(this.#sendBody, continueMs(this.#connections.settings))
       return
     }
     this.#connection?.write(this.#head, this.#owesBody ? body : undefined)
@@ -189,8 +191,8 @@ export class Exchange implements Exchanging, Occupant, Source {
 
   #release(): void {
     if (this.#isClosed) return
-    const keepAlive = this.#answer?.headers['keep-alive']
-    if (this.#connections.give(this.#connection as Connection, this.#exchanged.origin, textOf(keepAlive))) {
+    const keepAlive = textOf(this.#answer?.headers ?? {}, 'keep-alive')
+    if (this.#connections.give(this.#connection as Connection, this.#exchanged.origin, keepAlive)) {
       this.#close()
       this.#closed()
     } else this.#hangUp()
@@ -244,10 +246,6 @@ function headOf({ method, target, headers }: Exchanged): string {
   }
   if (!/^\/[\x21-\x7e]*$/.test(target)) throw new InvalidArgumentError('the address has a character that HTTP cannot carry')
   return `${head}\r\n`
-}
-
-function textOf(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value
 }
 
 const ignore = (): void => undefined
