@@ -211,7 +211,7 @@ function expectSame(sample: Sample, ours: Understood, node: Understood | undefin
 function isDistrusted({ text }: Sample, { status, headers }: Understood): boolean {
   const { connection = '', 'transfer-encoding': encoding, 'content-length': length = '0' } = headers
   // A body where there is none may come all the same.
-  if (status === 204) return encoding !== undefined || Number(length) > 0
+  if (status === 204 && (encoding !== undefined || Number(length) > 0)) return true
   // RFC 9112, 6.1: chunks are not of HTTP/1.0, and 9.3: `close` is stronger than `keep-alive`.
   return /HTTP\/1\.0 [2-9]/.test(text) && (encoding !== undefined || /\bclose\b/i.test(connection))
 }
