@@ -1,11 +1,13 @@
 /**
- * The package as npm gives it to users: built and packed from a copy of the sources, so that tests which run at the same time do not
- * write into one `dist`, and installed into an empty project.
+ * The package as npm gives it to users: built and packed from a copy of the sources, so that tests do not write into the `dist` of
+ * this repository, and installed into an empty project.
  */
 import { execFile } from 'node:child_process'
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { askKeeper } from './servers/keeper-client.ts'
+import { folderOf } from './servers/processes.ts'
 import { ROOT } from './source-tree.ts'
 
 const CONFIGURATION = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'rollup.config.js']
@@ -50,14 +52,21 @@ function succeeded({ code, stdout, stderr }: Outcome, command: string): string {
   return stdout
 }
 
-/** `npm run build` in a copy of the sources below the directory. @returns the folder of the copy */
-export async function buildSource(directory: string): Promise<string> {
-  const source = join(directory, 'source')
-  await mkdir(source, { recursive: true })
+/** `npm run build` in a copy of the sources: once in a run of tests, whoever asks first. */
+export async function startSharedBuild(run: string): Promise<{ readonly source: string }> {
+  const source = folderOf(run, 'package')
   for (const name of SOURCE) await cp(join(ROOT, name), join(source, name), { recursive: true })
   await symlink(join(ROOT, 'node_modules'), join(source, 'node_modules'))
   await npm(['run', 'build'], source)
-  return source
+  return { source }
+}
+
+/** The sources and what is built of them, below the directory. @returns the folder */
+export async function buildSource(directory: string): Promise<string> {
+  const { source } = await askKeeper<{ readonly source: string }>('package')
+  const copy = join(directory, 'source')
+  await cp(source, copy, { recursive: true })
+  return copy
 }
 
 /** Builds and packs. @returns the tarball, and the folder that it was packed in */

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { startSharedBuild } from '../packed-package.ts'
 import { startAzurite } from './azurite.ts'
 import { startClamd } from './clamd.ts'
 import { startSharedCertificates } from './certificates.ts'
@@ -16,11 +17,13 @@ import { startVsftpd } from './vsftpd.ts'
 
 type Start = (run: string, options: never) => Promise<object>
 
+/** Servers, and what else is made once. */
 const SERVERS: Readonly<Record<string, Start>> = {
   azurite: startAzurite,
   certificates: startSharedCertificates,
   clamd: startClamd,
   gcs: startGcs,
+  package: startSharedBuild,
   proftpd: startProftpd,
   radosgw: startRadosgw,
   redis: startRedis,
