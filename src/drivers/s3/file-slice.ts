@@ -5,13 +5,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isStorageError } from '../../errors.ts'
 import type { ByteStream } from './byte-stream.ts'
-import type { ObjectResponse } from './requests.ts'
 import { ResponseChunks } from './response-chunks.ts'
 
 /** Asks for bytes of the file: `end` is exclusive. */
 export type FetchSlice = (start: number, end: number, signal: AbortSignal) => Promise<ByteStream>
-
-export type CheckedStream = Pick<ObjectResponse, 'stream' | 'check'>
 
 const ATTEMPTS = 5 // in a row without a byte between
 const BASE_WAIT_MS = 50
@@ -32,12 +29,12 @@ export class FileSlice {
    * @param fetch undefined where the file cannot be asked for again: it has no etag
    * @param first the answer that is there already
    */
-  constructor(fetch: FetchSlice | undefined, { start, end }: { readonly start: number; readonly end: number }, first?: CheckedStream) {
+  constructor(fetch: FetchSlice | undefined, { start, end }: { readonly start: number; readonly end: number }, first?: ByteStream) {
     this.#fetch = fetch
     this.#position = start
     this.#end = end
     this.#answerEnd = end
-    this.#answer = first && new ResponseChunks(first.stream, first.check)
+    this.#answer = first && new ResponseChunks(first)
   }
 
   /** The next byte to take. */

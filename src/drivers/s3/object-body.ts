@@ -7,11 +7,12 @@
  *
  * Connections are added while the reader mostly waits, each is slow, and those that were added last have helped: where the reader,
  * this process or the store is the limit, more of them would only cost. At most MAX_SLICES × SLICE_BYTES are in memory. All slices are
- * of one version (`If-Match`).
+ * of one version (`If-Match`), and together have to have the checksum that the first answer told.
  */
 import type { Body } from '../../driver.ts'
 import { inviteCollection, OF_SOCKETS } from '../../minor-collections.ts'
-import { type CheckedStream, type FetchSlice, FileSlice } from './file-slice.ts'
+import { type FetchSlice, FileSlice } from './file-slice.ts'
+import type { ByteCheck, ObjectResponse } from './requests.ts'
 
 const SLICE_BYTES = 1024 * 1024
 const MAX_SLICES = 20
@@ -48,6 +49,7 @@ interface Step {
 export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
   readonly #download: Download
   readonly #slices: FileSlice[]
+  readonly #check: ByteCheck | undefined
   #limit: number
   readonly #large: boolean
   #wanted = 1
@@ -59,9 +61,10 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
   #disappointments = 0
   #unlink: (() => void) | undefined
 
-  constructor(first: CheckedStream, download: Download) {
+  constructor(first: Pick<ObjectResponse, 'stream' | 'check'>, download: Download) {
     this.#download = download
-    this.#slices = [new FileSlice(download.fetch, download, first)]
+    this.#slices = [new FileSlice(download.fetch, download, first.stream)]
+    this.#check = first.check
     this.#large = download.end - download.start >= MIN_REST_BYTES
     this.#limit = download.fetch === undefined ? 1 : Math.min(MAX_SLICES, download.connections)
     const { signal } = download
@@ -113,11 +116,16 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
     }
   }
 
+  /** @throws IntegrityError at the end of a file that is not what the store has */
   #advance(): void {
     this.#slices.shift()
     if (this.#step !== undefined) this.#step.slices++
-    if (this.#slices.length === 0) this.#finish()
-    else this.#fetchAhead()
+    if (this.#slices.length > 0) {
+      this.#fetchAhead()
+      return
+    }
+    this.#finish()
+    this.#check?.finish()
   }
 
   async #wait(slice: FileSlice): Promise<void> {
@@ -137,6 +145,7 @@ export class ObjectBody implements Body, AsyncIterator<Uint8Array, undefined> {
 
   #count(chunk: Uint8Array): Uint8Array {
     this.#taken += chunk.byteLength
+    this.#check?.update(chunk)
     if (this.#large && this.#wanted === 1) inviteCollection(chunk.byteLength, OF_SOCKETS)
     return chunk
   }

@@ -84,7 +84,7 @@ export interface ObjectHead extends ContentHeaders {
 export interface ObjectResponse extends ObjectHead {
   /** Nothing comes of it where the bytes are there. */
   readonly stream: ByteStream
-  /** Gets what comes of the stream, and its end: what differs from the store's checksum fails there. */
+  /** Of all that was asked for: gets its bytes in order, whichever answers bring them, and its end. */
   readonly check?: ByteCheck | undefined
   /** All of what was asked for, of a small answer that was read already. */
   readonly bytes?: Uint8Array | undefined

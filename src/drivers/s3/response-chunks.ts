@@ -5,14 +5,12 @@
  * socket.
  */
 import type { ByteSink, ByteStream } from './byte-stream.ts'
-import type { ByteCheck } from './requests.ts'
 
 /** So much is read ahead where nobody wants more at once. */
 const AHEAD_BYTES = 256 * 1024
 
 export class ResponseChunks implements ByteSink {
   readonly #stream: ByteStream
-  readonly #check: ByteCheck | undefined
   #chunks: Uint8Array[] = []
   #buffered = 0
   #ahead = AHEAD_BYTES
@@ -22,9 +20,8 @@ export class ResponseChunks implements ByteSink {
   #failure: unknown
   #wake: (() => void) | undefined
 
-  constructor(stream: ByteStream, check?: ByteCheck) {
+  constructor(stream: ByteStream) {
     this.#stream = stream
-    this.#check = check
   }
 
   /** True when no more will come, and all that came was taken. */
@@ -79,7 +76,6 @@ export class ResponseChunks implements ByteSink {
   }
 
   data(piece: Uint8Array): void {
-    this.#check?.update(piece)
     this.#chunks.push(piece)
     this.#buffered += piece.byteLength
     // An answer that is all wanted is not stopped before its end, so that its connection is free.
@@ -90,14 +86,8 @@ export class ResponseChunks implements ByteSink {
     this.#wakeUp()
   }
 
-  /** All of it came. What differs from what was sent is a failure in place of the end. */
   end(): void {
-    try {
-      this.#check?.finish()
-      this.#end()
-    } catch (error) {
-      this.fail(error)
-    }
+    this.#end()
   }
 
   fail(reason: unknown): void {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { crc32 } from 'node:zlib'
 import { describe, expect, it } from '@jest/globals'
 import { createDigest, type Digest } from '../../../src/digest.ts'
@@ -127,6 +128,19 @@ describe('a download that is cut', () => {
     expect(asked[1]?.headers).toMatchObject({ range: `bytes=200000-${CONTENT.length - 1}`, 'if-match': ETAG.slice(1, -1) })
   })
 
+  it('is compared with the checksum all the same', async () => {
+    const { disk, asked } = await meeting((each) => {
+      if (each.index > 0) return serving(CHANGED)(each)
+      each.response.writeHead(200, { ...facts, ...checksum, 'content-length': CONTENT.length })
+      each.response.write(CONTENT.subarray(0, 200_000), () => each.socket.end())
+      return undefined
+    })
+    const { bytes, outcome } = await streamed(disk)
+    expect(outcome).toBe('corrupted')
+    expect(bytes.equals(CHANGED.subarray(0, bytes.length))).toBe(true)
+    expect(asked).toHaveLength(2)
+  })
+
   it('and is of another version by now is told, never mixed', async () => {
     const { disk } = await meeting(({ index, response, socket }) => {
       if (index > 0) response.writeHead(412).end()
@@ -160,5 +174,38 @@ describe('a download that is cut', () => {
     const { bytes, outcome } = await streamed(disk)
     expect(outcome).not.toBe('ok')
     expect(bytes.equals(CONTENT.subarray(0, 100))).toBe(true)
+  })
+})
+
+describe('a download over several connections', () => {
+  const large = Buffer.alloc(12 * 1024 * 1024, 'some bytes ')
+  const changed = Buffer.from(large)
+  changed.writeUInt8(changed.readUInt8(9_000_000) ^ 1, 9_000_000)
+  const headers = { 'x-amz-checksum-crc32': Buffer.from(crc32(large).toString(16).padStart(8, '0'), 'hex').toString('base64') }
+
+  /** So slowly that more connections are faster. */
+  function servingSlowly(content: Buffer): Script {
+    return async ({ headers: { range }, response }) => {
+      const [, from = '0', to = `${content.length - 1}`] = /bytes=(\d+)-(\d+)/.exec(range ?? '') ?? []
+      const slice = content.subarray(Number(from), Number(to) + 1)
+      const part = range === undefined ? headers : { 'content-range': `bytes ${from}-${to}/${content.length}` }
+      response.writeHead(range === undefined ? 200 : 206, { ...facts, ...part, 'content-length': slice.length })
+      for (let at = 0; at < slice.length && !response.destroyed; at += 65_536) {
+        response.write(slice.subarray(at, at + 65_536))
+        await sleep(4)
+      }
+      response.end()
+    }
+  }
+
+  it.each([
+    ['is whole', large, 'ok'],
+    ['is compared with the checksum all the same', changed, 'corrupted'],
+  ])('%s', async (_what, content, expected) => {
+    const { disk, asked } = await meeting(servingSlowly(content))
+    const { bytes, outcome } = await streamed(disk)
+    expect(outcome).toBe(expected)
+    expect(bytes.equals(content.subarray(0, bytes.length))).toBe(true)
+    expect(asked.length).toBeGreaterThan(4)
   })
 })
