@@ -26,6 +26,7 @@ import { readObject } from './downloading.ts'
 import { statOf } from './facts.ts'
 import { checkKey } from './keys.ts'
 import { askAhead, listObjects } from './listing.ts'
+import { moveObject } from './moving.ts'
 import { multipartOf } from './multipart.ts'
 import { ReadAhead } from './read-ahead.ts'
 import type { S3Requests } from './requests.ts'
@@ -121,6 +122,14 @@ export class S3Operations {
       await copyObject(this.#store, from, to, options)
     } finally {
       this.#listing.changed([to])
+    }
+  }
+
+  async move(from: string, to: string, options: WriteOptions): Promise<void> {
+    try {
+      await moveObject(this.#store, from, to, options)
+    } finally {
+      this.#listing.changed([from, to])
     }
   }
 

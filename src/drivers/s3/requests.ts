@@ -23,7 +23,8 @@ export interface S3Requests {
   head(key: string, options: ReadRequest): Promise<ObjectHead>
   get(key: string, options: GetRequest): Promise<ObjectResponse>
   put(key: string, bytes: Uint8Array, options: PutRequest): Promise<Written>
-  delete(key: string, options: VersionRequest): Promise<void>
+  /** @throws PreconditionFailedError with `ifMatch`, where the store judges it; FileNotFoundError, too */
+  delete(key: string, options: ReadRequest): Promise<void>
   /** At most 1,000 keys. @returns those that could not be deleted */
   deleteMany(keys: readonly string[], options: VersionRequest): Promise<readonly KeyFailure[]>
   list(options: ListRequest): Promise<KeyPage>

@@ -9,7 +9,6 @@
  *   S3Driver ──▶ operations.ts ──▶ requests.ts, the one interface to the store ──▶ a transport
  *            └─▶ administration.ts: buckets, ACLs, versions
  */
-import { moveByCopy } from '../../derive.ts'
 import type {
   CallOptions,
   Content,
@@ -35,7 +34,6 @@ import { Lazy } from '../../lazy.ts'
 import type { S3Access } from './access.ts'
 import type { S3Administration } from './administration.ts'
 import { S3Connection } from './client.ts'
-import { checkKey } from './keys.ts'
 import { locationOf } from './location.ts'
 import type { S3Operations } from './operations.ts'
 import type { PruneOptions, PruneResult } from './prune.ts'
@@ -133,9 +131,8 @@ export class S3Driver implements Driver {
   }
 
   /** A copy and a delete: S3 cannot rename. */
-  async move(from: string, to: string, options: WriteOptions): Promise<void> {
-    checkKey(to)
-    await moveByCopy(this, checkKey(from), to, options)
+  move(from: string, to: string, options: WriteOptions): Promise<void> {
+    return this.#operations.use((operations) => operations.move(from, to, options))
   }
 
   /** The versions of a file, the newest first. @throws UnsupportedError, at the first step, where the store has none */

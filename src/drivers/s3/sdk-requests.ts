@@ -133,8 +133,9 @@ export class SdkRequests implements S3Requests {
     return written
   }
 
-  async delete(key: string, { versionId, signal }: VersionRequest): Promise<void> {
-    await this.#send(({ sdk }) => new sdk.DeleteObjectCommand({ ...this.#at(key), VersionId: versionId }), signal)
+  async delete(key: string, { versionId, ifMatch, signal }: ReadRequest): Promise<void> {
+    const input = { ...this.#at(key), VersionId: versionId, IfMatch: unquoted(ifMatch) }
+    await this.#send(({ sdk }) => new sdk.DeleteObjectCommand(input), signal)
   }
 
   async deleteMany(keys: readonly string[], { versionId, signal }: VersionRequest): Promise<readonly KeyFailure[]> {

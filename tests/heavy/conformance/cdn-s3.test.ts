@@ -1,6 +1,6 @@
 import { cdn } from '../../../src/decorators/cdn/cdn.ts'
 import { describeDriver } from '../../../src/testing/conformance/index.ts'
-import { NO_CONDITIONS_ON_COMPLETE } from '../../support/stores/s3-exceptions.ts'
+import { NO_CONDITIONS } from '../../support/stores/s3-exceptions.ts'
 import { makeS3 } from '../../support/stores/s3-store.ts'
 import { acceptingPurger } from '../../unit/cdn/purge-servers.ts'
 
@@ -17,4 +17,4 @@ const make = async () => {
   }
 }
 
-describeDriver('cdn(s3)', make, { except: NO_CONDITIONS_ON_COMPLETE, testTimeoutMs: 120_000 })
+describeDriver('cdn(s3)', make, { except: NO_CONDITIONS, testTimeoutMs: 120_000 })

@@ -2,6 +2,7 @@
 import { encrypted } from '../../../src/decorators/encrypted/encrypted.ts'
 import { generateKey } from '../../../src/decorators/encrypted/keys.ts'
 import { describeDriver } from '../../../src/testing/conformance/index.ts'
+import { NO_CONDITIONS_ON_DELETE } from '../../support/stores/s3-exceptions.ts'
 import { makeS3 } from '../../support/stores/s3-store.ts'
 
 const key = generateKey()
@@ -11,4 +12,4 @@ const make = async () => {
   return { ...store, driver: encrypted({ key })(store.driver) }
 }
 
-describeDriver('encrypted(s3)', make, { testTimeoutMs: 120_000 })
+describeDriver('encrypted(s3)', make, { except: NO_CONDITIONS_ON_DELETE, testTimeoutMs: 120_000 })

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { retrying } from '../../../src/decorators/retrying.ts'
 import { describeDriver } from '../../../src/testing/conformance/index.ts'
 import { flaky } from '../../support/flaky.ts'
-import { NO_CONDITIONS_ON_COMPLETE } from '../../support/stores/s3-exceptions.ts'
+import { NO_CONDITIONS } from '../../support/stores/s3-exceptions.ts'
 import { makeS3 } from '../../support/stores/s3-store.ts'
 
 const make = async () => {
@@ -10,4 +10,4 @@ const make = async () => {
   return { ...store, driver: retrying({ attempts: 20, sleep: () => nextTurn() })(flaky(driver)) }
 }
 
-describeDriver('retrying(flaky(s3))', make, { except: NO_CONDITIONS_ON_COMPLETE, testTimeoutMs: 120_000 })
+describeDriver('retrying(flaky(s3))', make, { except: NO_CONDITIONS, testTimeoutMs: 120_000 })

@@ -1,5 +1,5 @@
 import { describeDriver } from '../../../src/testing/conformance/index.ts'
-import { NO_CONDITIONS_ON_COMPLETE } from '../../support/stores/s3-exceptions.ts'
+import { NO_CONDITIONS } from '../../support/stores/s3-exceptions.ts'
 import { makeS3 } from '../../support/stores/s3-store.ts'
 
-describeDriver('s3 as minio', () => makeS3({ preset: 'minio' }), { except: NO_CONDITIONS_ON_COMPLETE, testTimeoutMs: 120_000 })
+describeDriver('s3 as minio', () => makeS3({ preset: 'minio' }), { except: NO_CONDITIONS, testTimeoutMs: 120_000 })

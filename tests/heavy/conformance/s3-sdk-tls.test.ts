@@ -1,8 +1,8 @@
 import { describeDriver } from '../../../src/testing/conformance/index.ts'
-import { NO_CONDITIONS_ON_COMPLETE } from '../../support/stores/s3-exceptions.ts'
+import { NO_CONDITIONS } from '../../support/stores/s3-exceptions.ts'
 import { makeS3 } from '../../support/stores/s3-store.ts'
 
 describeDriver('s3 over the SDK and TLS', () => makeS3({ transport: 'sdk', secure: true }), {
-  except: NO_CONDITIONS_ON_COMPLETE,
+  except: NO_CONDITIONS,
   testTimeoutMs: 120_000,
 })

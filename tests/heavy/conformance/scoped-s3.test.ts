@@ -1,6 +1,6 @@
 import { scoped } from '../../../src/decorators/scoped.ts'
 import { describeDriver } from '../../../src/testing/conformance/index.ts'
-import { NO_CONDITIONS_ON_COMPLETE } from '../../support/stores/s3-exceptions.ts'
+import { NO_CONDITIONS } from '../../support/stores/s3-exceptions.ts'
 import { makeS3 } from '../../support/stores/s3-store.ts'
 
 const make = async () => {
@@ -8,4 +8,4 @@ const make = async () => {
   return { ...store, driver: scoped('tenants/é 1')(driver), failDeletes: (path: string) => failDeletes(`tenants/é 1/${path}`) }
 }
 
-describeDriver('s3 with a prefix', make, { except: NO_CONDITIONS_ON_COMPLETE, testTimeoutMs: 120_000 })
+describeDriver('s3 with a prefix', make, { except: NO_CONDITIONS, testTimeoutMs: 120_000 })

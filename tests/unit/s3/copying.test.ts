@@ -168,4 +168,56 @@ describe('a move', () => {
     expect(await codeOf(disk.move('a.txt', 'b.txt'))).toBe('precondition_failed')
     expect(await disk.allFiles()).toEqual(['a.txt', 'b.txt'])
   })
+
+  describe.each(['lean', 'sdk'] as const)('over the transport "%s"', (transport) => {
+    const deletions = ({ requests }: { readonly requests: readonly RecordedRequest[] }): readonly (string | undefined)[] =>
+      requests.flatMap(({ method, headers }) => (method === 'DELETE' ? [headers['if-match']] : []))
+    /** What a store says that knows conditions of deletes, which radosgw 16.2 does not. */
+    const saying = (status: number, code: string) =>
+      s3.recorded({ transport, retries: 0 }, ({ method, headers }) => {
+        if (method !== 'DELETE' || headers['if-match'] === undefined) return undefined
+        return { status, headers: { 'content-type': 'application/xml' }, body: `<Error><Code>${code}</Code></Error>` }
+      })
+
+    it('deletes only what it copied', async () => {
+      const { disk, proxy } = await s3.recorded({ transport })
+      const { etag = '' } = await disk.put('a.txt', 'x')
+      await disk.move('a.txt', 'b.txt')
+      expect(deletions(proxy)).toEqual([etag.replaceAll('"', '')])
+      expect(await disk.allFiles()).toEqual(['b.txt'])
+    })
+
+    it.each([
+      [412, 'PreconditionFailed'],
+      [409, 'ConditionalRequestConflict'],
+    ])('keeps what the store says has changed: %d', async (status, code) => {
+      const { disk, proxy } = await saying(status, code)
+      await disk.put('a.txt', 'x')
+      await expect(disk.move('a.txt', 'b.txt')).rejects.toMatchObject({ code: 'precondition_failed', operation: 'move', path: 'a.txt' })
+      expect(deletions(proxy)).toHaveLength(1)
+      expect(await disk.allFiles()).toEqual(['a.txt', 'b.txt'])
+    })
+
+    it('is done when somebody else has deleted the source', async () => {
+      const { disk, proxy } = await saying(404, 'NoSuchKey')
+      await disk.put('a.txt', 'x')
+      await disk.move('a.txt', 'b.txt')
+      expect(deletions(proxy)).toHaveLength(1)
+    })
+
+    it('goes without the condition where the store refuses it', async () => {
+      const { disk, proxy } = await saying(501, 'NotImplemented')
+      await disk.put('a.txt', 'x')
+      await disk.move('a.txt', 'b.txt')
+      expect(deletions(proxy)).toEqual([expect.any(String), undefined])
+      expect(await disk.allFiles()).toEqual(['b.txt'])
+    })
+
+    it('goes without it where the store is known to have none', async () => {
+      const { disk, proxy } = await s3.recorded({ transport, preset: 'wasabi' })
+      await disk.put('a.txt', 'x')
+      await disk.move('a.txt', 'b.txt')
+      expect(deletions(proxy)).toEqual([undefined])
+    })
+  })
 })

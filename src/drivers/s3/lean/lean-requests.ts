@@ -147,8 +147,10 @@ export class LeanRequests implements S3Requests {
     })
   }
 
-  delete(key: string, { versionId, signal }: VersionRequest): Promise<void> {
-    return this.#transport.send({ method: 'DELETE', path: pathOf(key), query: versioned(versionId), headers: {}, signal }, drop)
+  delete(key: string, { versionId, ifMatch, signal }: ReadRequest): Promise<void> {
+    const headers: Headers = {}
+    put(headers, 'if-match', unquoted(ifMatch))
+    return this.#transport.send({ method: 'DELETE', path: pathOf(key), query: versioned(versionId), headers, signal }, drop)
   }
 
   async deleteMany(keys: readonly string[], { versionId, signal }: VersionRequest): Promise<readonly KeyFailure[]> {
