@@ -53,7 +53,7 @@ async function uploadSlowly(secure: boolean, options: Partial<S3DriverOptions> =
           }
         }),
     },
-    { socketTimeoutMs: 400, retries: 0, ...options },
+    { socketTimeoutMs: 800, retries: 0, ...options },
   )
   await requests.head('a', {})
   expect((await requests.put('a', LARGE, {})).etag).toBe(ETAG)
@@ -100,7 +100,7 @@ describe.each([
           socket.write(answerText(200, ''), () => then(socket))
         },
       },
-      { socketTimeoutMs: 200, retries: 0, maxSockets: 1 },
+      { socketTimeoutMs: 1_000, retries: 0, maxSockets: 1 },
     )
     await requests.head('a', {})
     expect((await requests.put('a', LARGE, {})).etag).toBe(ETAG)

@@ -111,10 +111,10 @@ describe('connections', () => {
   it('may be waited for by more than fit into the time of one, as long as the queue moves', async () => {
     const { requests, asked } = await meeting(
       async (each) => {
-        await sleep(30)
+        await sleep(60)
         await answerWell(each)
       },
-      { maxSockets: 1, socketTimeoutMs: 250 },
+      { maxSockets: 1, socketTimeoutMs: 600 },
     )
     await Promise.all(Array.from({ length: 15 }, () => requests.head('a', {})))
     expect(asked.length).toBe(15)
