@@ -27,17 +27,22 @@ export interface BucketAddress {
   readonly region: string
 }
 
-/** Those that settings alone make up. */
+/** Those that settings alone make up, and what stores have said since. */
 const addresses = new WeakMap<S3Settings, BucketAddress>()
+
+/** Amazon has said that the bucket is not where the settings have it. */
+export function bucketFoundAt(settings: S3Settings, { base, region }: BucketAddress): void {
+  const { publicEndpoint } = settings
+  addresses.set(settings, { base: publicEndpoint === undefined ? base : baseOf({ ...settings, endpoint: publicEndpoint, region }), region })
+}
 
 /** Where outsiders reach the disk's bucket: at `publicEndpoint` where there is one. */
 export async function bucketAddress(connection: S3Connection, settings: S3Settings): Promise<BucketAddress> {
+  const known = addresses.get(settings)
+  if (known !== undefined) return known
   const own = settings.publicEndpoint ?? settings.endpoint
   if (settings.client === undefined && settings.region !== undefined && !isArn(settings.bucket)) {
-    const address = addresses.get(settings) ?? {
-      base: baseOf({ ...settings, endpoint: own, region: settings.region }),
-      region: settings.region,
-    }
+    const address = { base: baseOf({ ...settings, endpoint: own, region: settings.region }), region: settings.region }
     addresses.set(settings, address)
     return address
   }

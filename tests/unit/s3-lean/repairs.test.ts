@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, it } from '@jest/globals'
 import { collect } from '../../../src/content.ts'
+import { Disk } from '../../../src/disk.ts'
 import { answerFailure } from '../../../src/drivers/s3/lean/failure.ts'
 import { originOf } from '../../../src/drivers/s3/lean/origin.ts'
 import { redirectOf, temporaryRedirectOf } from '../../../src/drivers/s3/lean/repairs.ts'
+import { S3Driver } from '../../../src/drivers/s3/s3-driver.ts'
 import { settingsOf } from '../../../src/drivers/s3/settings.ts'
 import { certificate } from '../s3-presets/tls-recorder.ts'
 import {
@@ -166,6 +168,33 @@ describe('a bucket in another region', () => {
     const { requests, asked } = await amazon(inNorth((each) => refuse(each, 301, '', { headers: { 'x-amz-bucket-region': 'eu-north-1' } })))
     await requests.head('a', {})
     expect(hostsOf(asked)).toEqual(['bucket.s3.eu-west-1.amazonaws.com', 'bucket.s3.eu-north-1.amazonaws.com'])
+  })
+
+  it('is where signed URLs lead from then on, and public ones', async () => {
+    const store = await scriptedStore(
+      inNorth((each) => refuse(each, 301, 'PermanentRedirect', { region: 'eu-north-1' })),
+      { pair },
+    )
+    const tls = { host: '127.0.0.1', port: store.port, rejectUnauthorized: false }
+    const given = { bucket: 'bucket', region: 'eu-west-1', key: 'k', secret: 's', tls, transport: 'lean' } as const
+    const [disk, proxied] = [{}, { publicEndpoint: 'https://files.example.com' }].map(
+      (more) => new Disk(new S3Driver({ ...given, ...more })),
+    ) as [Disk, Disk]
+    closing.push(
+      () => disk.close(),
+      () => proxied.close(),
+      () => store.close(),
+    )
+    const placesOf = async (each: Disk): Promise<readonly (string | undefined)[]> => {
+      const url = new URL(await each.temporaryUrl('a', 60))
+      return [url.host, url.searchParams.get('X-Amz-Credential')?.split('/')[2], new URL(await each.url('a')).host]
+    }
+    const [before, after] = ['bucket.s3.eu-west-1.amazonaws.com', 'bucket.s3.eu-north-1.amazonaws.com']
+    expect(await placesOf(disk)).toEqual([before, 'eu-west-1', before])
+    await disk.put('a', BYTES)
+    await proxied.put('a', BYTES)
+    expect(await placesOf(disk)).toEqual([after, 'eu-north-1', after])
+    expect(await placesOf(proxied)).toEqual(['bucket.files.example.com', 'eu-north-1', 'bucket.files.example.com'])
   })
 
   it('gets a body again that waits for no refusal', async () => {

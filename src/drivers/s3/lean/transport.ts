@@ -13,6 +13,7 @@ import { type StorageError, UnavailableError } from '../../../errors.ts'
 import { isUndone } from '../conditions.ts'
 import { translated } from '../s3-errors.ts'
 import type { S3Settings } from '../settings.ts'
+import { bucketFoundAt } from '../urls.ts'
 import { AgentConnections } from './agent-exchange.ts'
 import type { Answer } from './answer.ts'
 import { Pauses, RetryBudget, retryAfterOf, waitOf } from './backoff.ts'
@@ -213,11 +214,16 @@ export class Transport {
     const skewMs = skewOf(failure, tried, this.#now())
     if (skewMs !== undefined) this.#skewMs = skewMs
     const elsewhere = redirectOf(failure, tried, this.#settings)
-    if (elsewhere !== undefined) this.#origin = elsewhere
+    if (elsewhere !== undefined) this.#moveTo(elsewhere)
     const detour = temporaryRedirectOf(failure, tried, this.#settings)
     if (detour !== undefined) journey.detour = detour
     if (skewMs !== undefined || elsewhere !== undefined || detour !== undefined) return true
     return isExpired(failure, tried) && (await this.#credentials.expired(tried.identity, request.signal))
+  }
+
+  #moveTo(origin: Origin): void {
+    this.#origin = origin
+    bucketFoundAt(this.#settings, { base: `https://${origin.host}${origin.path}`, region: origin.region })
   }
 
   /** @returns how long the store wants to be left alone; undefined when the request is not to be sent again */
