@@ -5,9 +5,21 @@ import { connect, type Socket } from 'node:net'
 import { describe, expect, it } from '@jest/globals'
 import { Disk } from '../../../src/disk.ts'
 import { S3Driver, type S3DriverOptions } from '../../../src/drivers/s3/s3-driver.ts'
-import { answerWell, closedAfterEach, ending, lean, meetings, scriptedStore, type ScriptedStore, until } from './scripted-store.ts'
+import {
+  answerWell,
+  closedAfterEach,
+  ending,
+  ETAG,
+  lean,
+  meetings,
+  piecesOf,
+  scriptedStore,
+  type ScriptedStore,
+  until,
+} from './scripted-store.ts'
 
 const closing = closedAfterEach()
+const FACTS = { etag: ETAG, 'last-modified': new Date(0).toUTCString() }
 
 async function meeting(options: Partial<S3DriverOptions>): Promise<ScriptedStore & { readonly disk: Disk }> {
   const store = await scriptedStore(answerWell)
@@ -108,6 +120,32 @@ describe('an agent', () => {
     expect(asked.map(({ url }) => url)).toEqual(['/bucket/b'])
     agent.destroy()
     await until(() => connections.open === 0 && transport.load.taken === 0)
+  })
+
+  it('keeps what is idle when the disk is closed, and nothing that is in use, whose requests end', async () => {
+    const agent = new HttpAgent({ keepAlive: true })
+    const { requests, transport, connections, asked } = await meetings(closing)(
+      (each) => {
+        if (each.url.endsWith('half')) each.response.writeHead(200, { ...FACTS, 'content-length': 9 }).write('hello')
+        else if (!each.url.endsWith('hold')) return answerWell(each)
+        return undefined
+      },
+      { agent, maxSockets: 4 },
+    )
+    await Promise.all(['a', 'b', 'c', 'd'].map((key) => requests.head(key, {})))
+    const held = ['hold', 'x/hold'].map((key) => ending(requests.put(key, Buffer.from('x'), {})))
+    const { stream } = await requests.get('half', {})
+    const reading = ending(new Response(ReadableStream.from(piecesOf(stream))).bytes())
+    await until(() => asked.length === 7)
+    requests.close()
+    for (const { error } of await Promise.all(held)) {
+      expect(error).toMatchObject({ code: 'unavailable', retryable: false, reason: 'the disk was closed while the request was under way' })
+    }
+    expect((await reading).outcome).not.toBe('ok')
+    await until(() => connections.open === 1 && transport.load.taken === 0)
+    await requests.head('a', {})
+    expect([connections.open, connections.opened]).toEqual([1, 4])
+    agent.destroy()
   })
 
   it('that keeps no connections makes one for each request', async () => {

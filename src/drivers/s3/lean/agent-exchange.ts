@@ -18,6 +18,7 @@ import type { Headers } from './object-headers.ts'
 export class AgentConnections implements Carrier {
   readonly #agent: Agent
   readonly #settings: ExchangeSettings
+  readonly #underWay = new Set<AgentExchange>()
 
   constructor(agent: Agent, settings: ExchangeSettings) {
     this.#agent = agent
@@ -26,7 +27,12 @@ export class AgentConnections implements Carrier {
 
   exchange(exchanged: Exchanged, closed: () => void): Exchanging {
     try {
-      return new AgentExchange(exchanged, { ...this.#settings, agent: this.#agent }, closed)
+      const exchange = new AgentExchange(exchanged, { ...this.#settings, agent: this.#agent }, () => {
+        this.#underWay.delete(exchange)
+        closed()
+      })
+      this.#underWay.add(exchange)
+      return exchange
     } catch (error) {
       // oxlint-disable-next-line only-throw-error -- in the shape that all failures have; translated before it leaves
       throw connectionFailure(error as NodeJS.ErrnoException) // Of the agent: nothing was sent.
@@ -41,7 +47,10 @@ export class AgentConnections implements Carrier {
 
   closeIdle(): void {}
 
-  close(): void {}
+  /** Ends what is under way. Connections that are idle are the agent's. */
+  close(): void {
+    for (const exchange of this.#underWay) exchange.breakOff()
+  }
 }
 
 interface AgentSettings extends ExchangeSettings {
@@ -106,6 +115,10 @@ class AgentExchange implements Exchanging {
       this.#resolve = resolve
       this.#reject = reject
     })
+  }
+
+  breakOff(): void {
+    this.#give(connectionFailure({ code: 'ECONNRESET', message: 'the connection was closed' }))
   }
 
   readonly #sendBody = (): void => {
