@@ -10,7 +10,8 @@ import type { Sample, Setup, SoakReport } from './s3-soak-process.ts'
 /** Some are given up before anything is sent. */
 const CALLS = 1_020_000
 const [WORKERS, MAX_SOCKETS, SAMPLES] = [48, 32, 200]
-const MAX_GROWTH_MIB = 16
+/** Of half a million requests; what Node takes once, it has taken by then. 17 bytes that each of them left would be more. */
+const MAX_GROWTH_MIB = 8
 const MAX_HEAP_GROWTH_MIB = 4
 
 describe('a million requests of all kinds', () => {
@@ -49,9 +50,9 @@ describe('a million requests of all kinds', () => {
     expect(counted.openUploads).toBe(0)
   })
 
-  it(`do not make the memory grow: the last tenth is within ${MAX_GROWTH_MIB} MiB of the second`, () => {
-    const [, second = 0, ...later] = tenths(report.samples.map(({ rssMiB }) => rssMiB))
-    expect((later.at(-1) ?? Number.NaN) - second).toBeLessThan(MAX_GROWTH_MIB)
+  it(`do not make the memory grow: the last tenth is within ${MAX_GROWTH_MIB} MiB of the fifth`, () => {
+    const rss = tenths(report.samples.map(({ rssMiB }) => rssMiB))
+    expect((rss.at(9) ?? Number.NaN) - (rss.at(4) ?? Number.NaN)).toBeLessThan(MAX_GROWTH_MIB)
     expect(report.heapMiB[1] - report.heapMiB[0]).toBeLessThan(MAX_HEAP_GROWTH_MIB)
   })
 
