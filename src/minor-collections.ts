@@ -12,7 +12,7 @@ let unpaid = 0
 let onHeap: readonly number[] | undefined
 
 /** How many bytes pass for each 16 KiB on the heap: files are read faster than they are collected, sockets are not. */
-export const OF_FILES: number = 256 * 1024
+export const OF_FILES: number = 64 * 1024
 export const OF_SOCKETS: number = 32 * 1024
 
 /** @param bytes how many have passed @param every `OF_FILES` or `OF_SOCKETS` */

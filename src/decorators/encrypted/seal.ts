@@ -2,8 +2,12 @@
  * Plaintext in, an encrypted file out, in constant memory. A segment is sealed once a byte after it is there, because the last one is
  * marked. What does not fill a segment yet is copied: the source may use its chunk again.
  */
+import { inviteCollection } from '../../minor-collections.ts'
 import type { NewFile } from './file-format.ts'
 import { ciphertextSize } from './segments.ts'
+
+/** What `inviteCollection` is told: ciphertext dies young, and what writes it invites for itself. */
+const OF_CIPHERTEXT = 64 * 1024
 
 export async function* sealed(source: AsyncIterable<Uint8Array>, file: NewFile): AsyncGenerator<Uint8Array, undefined> {
   const { layout } = file
@@ -17,6 +21,7 @@ export async function* sealed(source: AsyncIterable<Uint8Array>, file: NewFile):
       const taken = capacity(file, index) - stagedBytes
       const parts = [staged.subarray(0, stagedBytes), chunk.subarray(offset, offset + taken)]
       for (const piece of sealSegment(file, { index, last: false, parts })) yield piece // yield* would wait twice for each
+      inviteCollection(stagedBytes + taken, OF_CIPHERTEXT)
       offset += taken
       stagedBytes = 0
     }
