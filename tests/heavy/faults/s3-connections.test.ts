@@ -50,11 +50,12 @@ describe.each([
     )
     const body = Buffer.alloc(200_000)
     const outcomes: Record<string, number> = {}
+    let longestMs = 150
     const one = async (i: number): Promise<void> => {
       const controller = new AbortController()
       const { signal } = controller
       const reason = { i }
-      const timer = setTimeout(() => controller.abort(reason), Math.random() ** 3 * 150)
+      const timer = setTimeout(() => controller.abort(reason), Math.random() ** 3 * longestMs)
       try {
         if (i % 5 === 0) await requests.head('a', { signal })
         else if (i % 5 === 1) await requests.put('a', body, { signal, ifAbsent: i % 2 === 0 })
@@ -70,10 +71,13 @@ describe.each([
       }
     }
     for (let round = 0; round < 40; round++) {
+      const before = outcomes['ok'] ?? 0
       await Promise.all(Array.from({ length: 100 }, (_, i) => one(round * 100 + i)))
       await until(() => transport.load.taken === 0)
       expect(transport.load.waiting).toBe(0)
       await until(() => store.connections.open <= 25) // it hears of what was closed a moment later
+      // Some have to succeed, however busy the machine is.
+      if ((outcomes['ok'] ?? 0) - before < 10) longestMs *= 1.5
     }
     expect(outcomes['ok']).toBeGreaterThan(100)
     expect(outcomes['aborted']).toBeGreaterThan(100)
