@@ -6,9 +6,6 @@ import { text as readText } from 'node:stream/consumers'
 /** What every measured script begins with. `measure(run)` prints how much higher the peak is than the one before. */
 const PRELUDE = `
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { LocalDriver } from ${JSON.stringify(new URL('../../src/drivers/local/local-driver.ts', import.meta.url).href)}
 import { collect, toContent, toReadable } from ${JSON.stringify(new URL('../../src/content.ts', import.meta.url).href)}
 const kilobytes = (field) => Number(new RegExp(field + ':\\\\s+(\\\\d+) kB').exec(readFileSync('/proc/self/status', 'utf8'))[1])

@@ -16,6 +16,9 @@ const GIB4 = 4 * 1024 ** 3
 
 /** What the first files of any size and number take, code and threads, is no growth with them. */
 const FIRST_FILES = `
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 const first = await mkdtemp(join(tmpdir(), 'stowage-first-'))
 const small = new LocalDriver({ root: first })
 async function* few() { for (let n = 0; n < 128; n++) yield Buffer.alloc(65_536, n) }
